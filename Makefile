@@ -1,0 +1,104 @@
+# make deps    what the build, the run and the tests need (as root)
+# make         ./swarm: one static binary
+# make demo    a node at work in a scratch directory (as root)
+# make test    everything (as root)
+# make lint    the rules that a machine can hold
+#
+# Variants: make SAN=1 ... under ASan and UBSan; CC=clang.
+
+CC = gcc
+VARIANT = $(notdir $(CC))$(if $(SAN),-san)$(if $(PROFILE),-prof)
+B = build/$(VARIANT)
+
+# Each folder is an archive; USES says what it may call, nearest first.
+FOLDERS = core/base core/model core/raft core/state core/manager core/agent \
+	core/node net net/http net/netlink net/client store exec exec/image
+USES_core/base =
+USES_core/model = core/base
+USES_core/raft = core/base
+USES_core/state = core/model core/base
+USES_core/manager = core/state core/model core/base
+USES_core/agent = core/model core/base
+USES_core/node = core/manager core/agent core/state core/raft core/model \
+	core/base
+CORE = core/node $(USES_core/node)
+USES_net/netlink = core/base
+USES_net = net/netlink $(CORE)
+USES_net/http = core/model core/base
+USES_net/client = net/http core/model core/base
+USES_store = $(CORE)
+USES_exec/image = core/model core/base
+USES_exec = exec/image $(CORE)
+
+DEPS = build/deps
+CPPFLAGS += -I. -isystem $(DEPS)/include -D_GNU_SOURCE
+WARN = -Wall -Wextra -Wshadow -Wundef -Wvla -Wconversion -Wno-sign-conversion \
+	-Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
+	-Wimplicit-fallthrough -Werror
+HARDEN = -D_FORTIFY_SOURCE=2 -fstack-protector-strong \
+	-fstack-clash-protection -fcf-protection=full
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu17 $(WARN) -fno-common -fno-strict-aliasing \
+	-ffunction-sections -fdata-sections -pthread
+LDLIBS = -L$(DEPS)/lib $(DEPS_LIBS) -pthread -lm
+DEPS_LIBS = -lev -llmdb -lbearssl $(MSGPACK) -ljansson -larchive -lz -lzstd \
+	-lllhttp -lmnl
+MSGPACK = $(if $(wildcard /usr/lib/*/libmsgpack-c.a),-lmsgpack-c,-lmsgpackc)
+
+ifdef SAN
+override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -DSWARM_SANITIZED
+LDMODE = -fsanitize=address,undefined
+else
+override CFLAGS += $(HARDEN) -fPIE
+LDMODE = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--gc-sections
+endif
+
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+lib = $(B)/lib$(subst /,_,$(1)).a
+libs = $(foreach f,$(1),$(if $(wildcard $(f)/*.c),$(call lib,$(f))))
+
+all: swarm
+
+swarm: $(B)/swarm
+	cp $< $@
+$(B)/swarm: $(B)/swarm.o $(call libs,$(FOLDERS))
+	$(CC) $(CFLAGS) $(LDMODE) -o $@ $< -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define folder_rules
+$(call lib,$(1)): $(call objs,$(1))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# ---- unit tests: test/unit/FOLDER/x_test.c links FOLDER and what it uses ----
+UNIT_SRC = $(sort $(wildcard test/unit/*/*_test.c test/unit/*/*/*_test.c))
+UNIT = $(patsubst %.c,$(B)/%,$(UNIT_SRC))
+unit_folder = $(patsubst test/unit/%/,%,$(dir $(1)))
+define unit_rules
+$(patsubst %.c,$(B)/%,$(1)): $(patsubst %.c,$(B)/%.o,$(1)) $(B)/test/t.o \
+	$(call libs,$(call unit_folder,$(1)) $(USES_$(call unit_folder,$(1))))
+	$$(CC) $$(CFLAGS) $(if $(SAN),$$(LDMODE)) -o $$@ \
+		$$(filter %.o,$$^) -Wl,--start-group \
+		$$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS)
+endef
+$(foreach t,$(UNIT_SRC),$(eval $(call unit_rules,$(t))))
+
+build-unit: $(UNIT)
+unit: $(UNIT)
+	@test/run-unit $(UNIT)
+
+clean:
+	rm -rf build/gcc* build/clang* swarm
+
+deps:
+	etc/deps.sh
+
+.PHONY: all deps unit build-unit clean
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,101 @@
+/*
+ * node.h - one member of the cluster as a pure function of its events.
+ *
+ * The only door into core/. The driver (swarm.c; the simulator) hands in
+ * events with the time, drains the effects, carries them out in order, and
+ * calls again by node_deadline(). A step never blocks, never fails, never
+ * looks at the world.
+ */
+#ifndef CORE_NODE_NODE_H
+#define CORE_NODE_NODE_H
+
+#include "core/agent/runner.h"
+#include "core/base/base.h"
+#include "core/model/objects.h"
+#include "core/node/batch.h"
+#include "core/model/request.h"
+
+struct node;
+
+enum event_type {
+	EVENT_TICK = 1,	    /* time passed */
+	EVENT_PERSISTED,    /* batch seq, and all before it, are on the disk */
+	EVENT_REQUEST,	    /* someone asks; ends with REPLY or STREAM_END */
+	EVENT_REQUEST_GONE, /* who asked hung up */
+	EVENT_RUNNER,	    /* the container runner reports */
+	EVENT_DESCRIPTION,  /* what this host is and has, when it changed */
+	EVENT_IMAGES,	    /* an image was loaded: waiting tasks may go on */
+};
+
+struct event {
+	enum event_type type;
+	uint64_t batch_seq;			    /* PERSISTED */
+	const struct request *request;		    /* REQUEST; for the call */
+	uint64_t request_id;			    /* REQUEST_GONE */
+	const struct runner_report *report;	    /* RUNNER; for the call */
+	const struct node_description *description; /* DESCRIPTION */
+};
+
+enum effect_type {
+	EFFECT_PERSIST = 1, /* batch; answered by EVENT_PERSISTED */
+	EFFECT_REPLY,	    /* request_id: status and whole body (JSON) */
+	EFFECT_STREAM,	    /* request_id: 200 and a piece of the body */
+	EFFECT_STREAM_END,  /* request_id: the body is complete */
+	EFFECT_LOGS,	    /* request_id: send these tasks' logs */
+	EFFECT_RUNNER,	    /* an order for the container runner */
+	EFFECT_PORTS,	    /* the host ports wanted now: all of them */
+	EFFECT_WIPE,	    /* left the cluster: forget what is stored */
+};
+
+/* One task whose logs are wanted, with what the lines are marked with. */
+struct log_source {
+	const char *task_id;
+	const char *container_id;
+	struct kvs details; /* com.docker.swarm.{node,service,task}.id */
+	bool tty;
+};
+struct log_options {
+	bool out, err, follow, timestamps, details;
+	int64_t since_ns, until_ns; /* 0: not given */
+	int64_t tail;		    /* lines; -1: all */
+};
+
+struct effect {
+	enum effect_type type;
+	const struct batch *batch; /* the driver's to free: batch_free() */
+	uint64_t request_id;
+	int status;	  /* REPLY: HTTP's */
+	const char *body; /* REPLY, STREAM */
+	size_t body_len;
+	const struct log_source *logs; /* LOGS */
+	size_t log_count;
+	struct log_options log_options;
+	const struct runner_order *order; /* RUNNER */
+	const struct port_wish *ports;	  /* PORTS */
+	size_t port_count;
+};
+
+/* What was stored, handed in at start; see store/store.h. */
+struct node_config {
+	uint64_t seed; /* from getrandom(2); the simulator's own otherwise */
+	const char *version;  /* of the program */
+	const char *root_dir; /* shown in info */
+	const char *runtime;  /* name shown in info: "runc" */
+	const struct node_description *description;
+	const char *egress_subnet; /* CIDR; first address is the gateway */
+	const struct stored *stored;
+};
+
+/* The config is borrowed for the call; stored's objects are taken over. */
+struct node *node_new(const struct node_config *config, struct now now);
+void node_free(struct node *n); /* NULL is fine */
+
+void node_step(struct node *n, struct now now, const struct event *ev);
+/*
+ * The next effect, or false. All that it points at lives until the next
+ * node_step(), but for the batch, which is the driver's.
+ */
+bool node_next(struct node *n, struct effect *ret);
+uint64_t node_deadline(const struct node *n); /* mono_ms; UINT64_MAX: none */
+
+#endif

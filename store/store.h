@@ -1,0 +1,44 @@
+/*
+ * store.h - what a node remembers, in one LMDB environment (ROOT/state).
+ *
+ * A writer thread owns the write transactions: one batch, one transaction,
+ * one sync. Values are sealed (ChaCha20-Poly1305, a data key in ROOT/state/
+ * key, mode 0600) with table and key as associated data, so that a value
+ * that was damaged, swapped or put by someone else is found out.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "core/base/err.h"
+#include "core/node/batch.h"
+
+struct store;
+
+/* Called on the writer thread when batch seq is on the disk. */
+typedef void (*store_done_fn)(void *ctx, uint64_t seq);
+
+/*
+ * Open or make the store below root (made with mode 0700 if it is not
+ * there), check it whole, and read it. Fails with a sentence: another daemon
+ * has it (-EBUSY, with its pid), not ours or of a newer version (-EPROTO),
+ * damaged (-EIO, naming table and key), read-only or full (-EROFS, -ENOSPC).
+ * Nothing that is there is changed on failure.
+ */
+int store_open(const char *root, store_done_fn done, void *ctx,
+	       struct store **ret, struct stored *ret_stored, struct err *e);
+
+/*
+ * Hand over a batch: freed when written. Batches are written in order; those
+ * that wait are written in one transaction. A failed write (no space, EIO)
+ * ends the process through fatal() with a sentence: nothing was acknowledged
+ * and the next start reads what is there.
+ */
+void store_submit(struct store *s, const struct batch *b);
+
+/* Forget everything (swarm leave): waits for the writer; new key. */
+int store_wipe(struct store *s, struct err *e);
+
+/* Writes what was submitted, stops the thread, closes. NULL is fine. */
+void store_close(struct store *s);
+
+#endif
