@@ -94,11 +94,17 @@ build-unit: $(UNIT)
 unit: $(UNIT)
 	@test/run-unit $(UNIT)
 
+print-uses: # for lint.sh: a folder and what it may include, a line each
+	@$(foreach f,$(FOLDERS),echo "$(f) $(USES_$(f))";)
+
+lint: $(call libs,$(filter core/%,$(FOLDERS)))
+	B=$(B) test/lint.sh
+
 clean:
 	rm -rf build/gcc* build/clang* swarm
 
 deps:
 	etc/deps.sh
 
-.PHONY: all deps unit build-unit clean
+.PHONY: all deps unit build-unit lint print-uses clean
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
