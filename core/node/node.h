@@ -98,4 +98,10 @@ void node_step(struct node *n, struct now now, const struct event *ev);
 bool node_next(struct node *n, struct effect *ret);
 uint64_t node_deadline(const struct node *n); /* mono_ms; UINT64_MAX: none */
 
+/* For ping: "inactive", "active/manager", "active/worker", "error". */
+const char *node_swarm_state(const struct node *n);
+/* The image references of all tasks that are on this host; all in a. */
+void node_images_used(const struct node *n, struct arena *a,
+		      struct strings *ret);
+
 #endif
