@@ -19,7 +19,10 @@ void json_string_n(struct buf *b, const char *s, size_t len);
 struct json {
 	struct buf *out;
 	bool comma;
+	uint32_t depth;
 };
+
+#define JSON_DEPTH_MAX 64
 
 void json_open(struct json *w, char bracket);
 void json_close(struct json *w, char bracket);

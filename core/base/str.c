@@ -132,3 +132,31 @@ str_cmp_natural(const char *a, const char *b)
 		return (unsigned char)*a - (unsigned char)*b;
 	return strcmp(whole_a, whole_b);
 }
+
+static bool
+follows(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+size_t
+str_utf8_len(const char *s, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] < 0xc2 || p[0] > 0xf4 || len < 2 || !follows(p[1]))
+		return 0;
+	if (p[0] < 0xe0)
+		return 2;
+	/* Overlong forms and surrogates, RFC 3629 section 4. */
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	if (len < 3 || !follows(p[2]))
+		return 0;
+	if (p[0] < 0xf0)
+		return 3;
+	return len >= 4 && follows(p[3]) ? 4 : 0;
+}
