@@ -68,6 +68,7 @@ enum field_kind {
 	FIELD_PTR,	/* pointer to a struct; NULL: absent */
 	FIELD_LIST,	/* LIST_OF(struct); JSON: array of objects */
 	FIELD_EMBED, /* a struct in line whose fields are this object's own */
+	FIELD_SET,   /* struct strings, sorted; JSON: object of empty objects */
 };
 
 enum tristate { UNSET, NO, YES };
@@ -115,6 +116,13 @@ struct type {
  */
 int model_json_read(const struct type *t, const char *text, size_t len,
 		    struct arena *a, void *ret, struct err *e);
+
+/*
+ * Read a JSON array of objects of type t. ret is a LIST_OF(struct of t). In
+ * messages an element is "[3].Name".
+ */
+int model_json_read_list(const struct type *t, const char *text, size_t len,
+			 struct arena *a, void *ret, struct err *e);
 
 /* Write obj as JSON, compact, in the table's order, as Go's encoder would. */
 void model_json_write(const struct type *t, const void *obj, struct buf *out);
