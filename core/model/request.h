@@ -49,6 +49,7 @@ enum op {
 	OP_IMAGE_PRUNE,
 	OP_DISTRIBUTION,
 	OP_VOLUME_LIST,
+	OP_NOT_SUPPORTED, /* target says what: "creating networks" */
 };
 
 /* Who answers. */
@@ -59,6 +60,8 @@ enum op_where {
 };
 
 #define REQUEST_QUERY_MAX 32	 /* parameters */
+#define REQUEST_PATH_MAX 16384	 /* bytes, with the query */
+#define REQUEST_FILTERS_MAX 1000 /* values in the filters parameter */
 #define REQUEST_BODY_MAX 4194304 /* bytes; image load streams instead */
 
 struct request {
