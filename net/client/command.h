@@ -57,7 +57,7 @@ struct flag {
 	 * What else must hold of each value (a port, a mount ...), or NULL.
 	 * Its message ends 'invalid argument "V" for "-p, --publish" flag: '.
 	 */
-	int (*check)(const char *value, struct err *e);
+	int (*accept)(const char *value, struct err *e);
 };
 
 #define ARGS_MANY 1000000
