@@ -69,6 +69,9 @@ void state_free(struct state *s); /* NULL is fine */
  * not hold or a name would be taken twice (service names, network names;
  * without case): "name conflicts with an existing object: service web
  * already exists", "update out of sequence".
+ * Expectations are held against the tables as they are before tx; then its
+ * operations are done in order, so a delete frees a name for a put after it,
+ * and of two puts of one object the later one stays.
  * The objects in tx are taken over by the tables (shared references).
  */
 int state_apply(struct state *s, struct tx *tx, uint64_t index,
