@@ -27,16 +27,19 @@ void manager_changed(struct manager *m, const struct changes *changes,
 		     struct now now);
 
 /*
- * Append to tx what should be done now. Called only when no transaction of
- * the manager's own is on its way; each put names the version it was made
- * from, so that one that lost a race fails whole and is made anew.
+ * Append to tx what should be done now; nothing if all is as it should be.
+ * Called when no transaction of the manager's own is on its way: after
+ * manager_changed(), by manager_deadline(), and once after each of its
+ * transactions, applied or not. Each put names the version it was made from,
+ * so that one that lost a race fails whole and is made anew.
  */
 void manager_step(struct manager *m, struct now now, struct tx *tx);
 
 /* An image came or something else that may free what waits: try again. */
 void manager_retry(struct manager *m);
 
-uint64_t manager_deadline(const struct manager *m); /* mono_ms */
+/* mono_ms; 0: there is work now; UINT64_MAX: only when something changes. */
+uint64_t manager_deadline(const struct manager *m);
 
 /*
  * The status of a task as its worker reports it: appends the put, unless it

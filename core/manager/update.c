@@ -1,0 +1,327 @@
+/*
+ * update.c - rolling updates (facts 4.3): slots whose tasks differ from the
+ * spec are replaced, so many at a time, each followed by a delay.
+ *
+ * The tables say which slots are dirty; what is remembered beside them is
+ * only which slots count as being worked on (flights), and until when.
+ */
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/manager/constraint.h"
+#include "core/manager/manager_impl.h"
+
+/* ---- what is dirty ---------------------------------------------------------
+ */
+
+static bool
+same_endpoint(const struct endpoint_spec *a, const struct endpoint_spec *b)
+{
+	static const struct endpoint_spec none;
+
+	return model_equal(&endpoint_spec_type, a != NULL ? a : &none,
+			   b != NULL ? b : &none);
+}
+
+/* Placement alone may differ, where the task's node suits the new one. */
+static bool
+still_suits(const struct work *k, const struct task *t)
+{
+	const struct task_spec *want = &k->s->spec.task;
+	struct task_spec have = t->spec;
+	const struct node_object *n =
+		state_get(k->m->state, OBJECT_NODE, str_or(t->node_id, ""));
+
+	have.placement = want->placement;
+	return n != NULL && model_equal(&task_spec_type, want, &have) &&
+	       (want->placement == NULL ||
+		constraints_match(&want->placement->constraints, n));
+}
+
+static bool
+task_is_dirty(const struct work *k, const struct task *t)
+{
+	if (t->spec_version == k->s->spec_version)
+		return false;
+	if (!same_endpoint(k->s->spec.endpoint, t->endpoint))
+		return true;
+	return !model_equal(&task_spec_type, &k->s->spec.task, &t->spec) &&
+	       !still_suits(k, t);
+}
+
+/* What an update finds in one slot. */
+struct finding {
+	bool dirty;	     /* a live task (or the last one) is */
+	struct draft *clean; /* a live one */
+	bool clean_has_run;  /* a clean one runs, or completed */
+	bool clean_runs;     /* the live one runs now */
+	bool ended_for_good; /* nothing lives, nothing will */
+};
+
+static struct finding
+look_at(const struct work *k, const struct slot *slot)
+{
+	struct draft *newest = slot_newest(slot);
+	struct finding f = { 0 };
+
+	for (size_t i = 0; i < slot->count; i++) {
+		struct draft *d = slot->v[i];
+		const struct task *t = draft_task(d);
+		bool live = t->desired_state <= TASK_RUNNING;
+
+		if (d->deleted ||
+		    (!live && (d != newest || slot_is_live(slot))))
+			continue;
+		if (task_is_dirty(k, t)) {
+			f.dirty = true;
+			continue;
+		}
+		f.clean_has_run |= t->status.state == TASK_RUNNING ||
+				   t->status.state == TASK_COMPLETE;
+		if (live) {
+			f.clean = d;
+			f.clean_runs = t->status.state == TASK_RUNNING;
+		}
+	}
+	f.ended_for_good = !slot_is_live(slot) && restart_slot_is_held(slot);
+	return f;
+}
+
+/* ---- flights ----------------------------------------------------------------
+ */
+
+static const struct update_config *
+config_of(const struct service *s)
+{
+	static const struct update_config usual = { .parallelism = 1 };
+	const struct update_status *u = s->update_status;
+	bool back = u != NULL && u->state == UPDATE_ROLLBACK_STARTED;
+	const struct update_config *c =
+		back ? s->spec.rollback : s->spec.update;
+
+	return c != NULL ? c : &usual;
+}
+
+static void
+flight_drop(struct watched *w, size_t i)
+{
+	mem_free(w->flights[i].node_id);
+	memmove(&w->flights[i], &w->flights[i + 1],
+		(w->flight_count - i - 1) * sizeof(struct flight));
+	w->flight_count--;
+}
+
+void
+update_forget(struct watched *w)
+{
+	while (w->flight_count > 0)
+		flight_drop(w, w->flight_count - 1);
+}
+
+static void
+flight_add(struct watched *w, const struct slot *slot, uint64_t until_ms)
+{
+	w->flights = mem_grow(w->flights, w->flight_count, &w->flight_cap,
+			      sizeof(struct flight));
+	w->flights[w->flight_count++] = (struct flight){
+		.number = slot->number,
+		.node_id = mem_strdup(slot->node_id),
+		.until_ms = until_ms,
+	};
+}
+
+static struct slot *
+flight_slot(const struct work *k, const struct flight *f)
+{
+	for (size_t i = 0; i < k->slots.count; i++)
+		if (k->slots.v[i]->number == f->number &&
+		    str_eq(k->slots.v[i]->node_id, f->node_id))
+			return k->slots.v[i];
+	return NULL;
+}
+
+static bool
+has_flight(const struct watched *w, const struct slot *slot)
+{
+	for (size_t i = 0; i < w->flight_count; i++)
+		if (w->flights[i].number == slot->number &&
+		    str_eq(w->flights[i].node_id, slot->node_id))
+			return true;
+	return false;
+}
+
+/* Is the flight over? Its slot is done and the delay after it has passed. */
+static bool
+flight_is_over(struct work *k, struct flight *f)
+{
+	const struct slot *slot = flight_slot(k, f);
+	int64_t delay = config_of(k->s)->delay_ns;
+	struct finding found;
+
+	if (slot == NULL)
+		return true;
+	if (f->until_ms == 0) {
+		found = look_at(k, slot);
+		if (!found.clean_has_run && !found.ended_for_good)
+			return false;
+		if (found.dirty) /* start-first: the old ones go first */
+			return false;
+		f->until_ms = k->p->now.mono_ms +
+			      (uint64_t)((delay < 0 ? 0 : delay) / NS_PER_MS);
+	}
+	if (f->until_ms > k->p->now.mono_ms) {
+		watched_wake_at(k->w, f->until_ms);
+		return false;
+	}
+	return true;
+}
+
+static void
+flights_land(struct work *k)
+{
+	for (size_t i = 0; i < k->w->flight_count;)
+		if (flight_is_over(k, &k->w->flights[i]))
+			flight_drop(k->w, i);
+		else
+			i++;
+}
+
+/*
+ * After taking office: a slot whose clean task does not run yet, or began to
+ * within the delay, is one that the former leader was at work on.
+ */
+static void
+flights_rebuild(struct work *k)
+{
+	int64_t delay = config_of(k->s)->delay_ns;
+
+	for (size_t i = 0; i < k->slots.count; i++) {
+		struct slot *slot = k->slots.v[i];
+		struct finding f = look_at(k, slot);
+		const struct task *t;
+		int64_t left;
+
+		if (f.clean == NULL)
+			continue;
+		t = draft_task(f.clean);
+		left = t->status.applied_at + delay - k->p->now.wall_ns;
+		if (t->status.state < TASK_RUNNING || f.dirty)
+			flight_add(k->w, slot, 0);
+		else if (left > 0 && left <= delay)
+			flight_add(k->w, slot,
+				   k->p->now.mono_ms +
+					   (uint64_t)(left / NS_PER_MS));
+	}
+}
+
+/* ---- the update's own state
+ * -------------------------------------------------- */
+
+static int
+state_of(const struct service *s)
+{
+	return s->update_status == NULL ? 0 : s->update_status->state;
+}
+
+static void
+begin(struct work *k)
+{
+	struct service *s = plan_service_edit(k->p, k->s);
+	struct arena *a = object_arena(s);
+
+	s->update_status = arena_alloc(a, sizeof(*s->update_status));
+	s->update_status->state = UPDATE_UPDATING;
+	s->update_status->started_at = k->p->now.wall_ns;
+	s->update_status->message = arena_strdup(a, "update in progress");
+}
+
+static void
+complete(struct work *k)
+{
+	struct service *s = plan_service_edit(k->p, k->s);
+	bool back = state_of(k->s) == UPDATE_ROLLBACK_STARTED;
+
+	check(s->update_status != NULL);
+	s->update_status->state =
+		back ? UPDATE_ROLLBACK_COMPLETED : UPDATE_COMPLETED;
+	s->update_status->completed_at = k->p->now.wall_ns;
+	s->update_status->message =
+		arena_strdup(object_arena(s),
+			     back ? "rollback completed" : "update completed");
+}
+
+/* ---- one slot
+ * ------------------------------------------------------------------ */
+
+/* The tasks that differ are to stop; those that do not, run. */
+static void
+retire_dirty(struct work *k, struct slot *slot)
+{
+	for (size_t i = 0; i < slot->count; i++)
+		if (!slot->v[i]->deleted &&
+		    task_is_dirty(k, draft_task(slot->v[i])))
+			plan_desire(k->p, slot->v[i], TASK_SHUTDOWN);
+}
+
+static void
+slot_start(struct work *k, struct slot *slot)
+{
+	if (config_of(k->s)->order == ORDER_START_FIRST) {
+		orchestrator_new_task(k, slot, TASK_RUNNING);
+	} else {
+		retire_dirty(k, slot);
+		orchestrator_new_task(k, slot, TASK_READY);
+	}
+	flight_add(k->w, slot, 0);
+}
+
+static bool
+has_room(const struct work *k)
+{
+	uint64_t max = config_of(k->s)->parallelism;
+
+	return max == 0 || k->w->flight_count < max;
+}
+
+/* True if there is something left to do in the slot. */
+static bool
+slot_update(struct work *k, struct slot *slot)
+{
+	struct finding f = look_at(k, slot);
+
+	if (!f.dirty || !restart_slot_is_held(slot))
+		return false;
+	if (f.clean != NULL && f.clean_runs)
+		retire_dirty(k, slot);
+	else if (f.clean == NULL && has_room(k) && !has_flight(k->w, slot) &&
+		 !plan_is_full(k->p))
+		slot_start(k, slot);
+	return true;
+}
+
+void
+update_slots(struct work *k)
+{
+	int state = state_of(k->s);
+	bool active =
+		state == UPDATE_UPDATING || state == UPDATE_ROLLBACK_STARTED;
+	bool left = false;
+
+	if (k->w->flights_of != k->s->spec_version) {
+		update_forget(k->w);
+		k->w->flights_of = k->s->spec_version;
+		if (active)
+			flights_rebuild(k);
+	}
+	if (state == UPDATE_PAUSED || state == UPDATE_ROLLBACK_PAUSED)
+		return;
+	flights_land(k);
+	for (size_t i = 0; i < k->slots.count; i++)
+		left |= slot_update(k, k->slots.v[i]);
+	if (left && state == 0)
+		begin(k);
+	if (!left && active && k->w->flight_count == 0)
+		complete(k);
+}
