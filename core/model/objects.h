@@ -303,6 +303,12 @@ struct task_status {
 	const char *health;	/* "", starting, healthy, unhealthy */
 };
 
+struct volume_attachment { /* of cluster volumes: there are none yet */
+	const char *id;
+	const char *source;
+	const char *target;
+};
+
 struct task {
 	struct object head;
 	const char *name; /* empty: SERVICE.SLOT.ID, see naming.h */
@@ -313,6 +319,7 @@ struct task {
 	const char *node_id;
 	struct task_status status;
 	int desired_state; /* enum task_state */
+	LIST_OF(struct volume_attachment) volumes;
 	/* internal */
 	uint64_t spec_version; /* the service's, when the task was made */
 	const char *service_name;
@@ -442,6 +449,7 @@ struct network {
 
 extern const struct type service_type, task_type, node_type, cluster_type,
 	network_type;
+extern const struct type driver_type, healthcheck_type, platform_type;
 extern const struct type service_spec_type, task_spec_type, node_spec_type,
 	cluster_spec_type, task_status_type, container_spec_type,
 	update_config_type, endpoint_spec_type, node_description_type,
