@@ -73,7 +73,7 @@ plain_len(const char *s, size_t len)
 }
 
 void
-json_string_n(struct buf *b, const char *s, size_t len)
+json_quote_n(struct buf *b, const char *s, size_t len)
 {
 	size_t i = 0;
 
@@ -97,10 +97,10 @@ json_string_n(struct buf *b, const char *s, size_t len)
 }
 
 void
-json_string(struct buf *b, const char *s)
+json_quote(struct buf *b, const char *s)
 {
 	s = str_or(s, "");
-	json_string_n(b, s, strlen(s));
+	json_quote_n(b, s, strlen(s));
 }
 
 /* What is before each value: a comma, unless it is the first or has a key. */
@@ -137,7 +137,7 @@ void
 json_key(struct json *w, const char *key)
 {
 	separate(w);
-	json_string(w->out, key);
+	json_quote(w->out, key);
 	buf_putc(w->out, ':');
 	w->comma = false;
 }
@@ -146,7 +146,7 @@ void
 json_str(struct json *w, const char *s)
 {
 	separate(w);
-	json_string(w->out, s);
+	json_quote(w->out, s);
 }
 
 void
@@ -170,7 +170,7 @@ json_bool(struct json *w, bool v)
 }
 
 void
-json_null(struct json *w)
+json_nil(struct json *w)
 {
 	json_raw(w, "null");
 }

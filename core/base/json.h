@@ -9,8 +9,8 @@
 #include "core/base/base.h"
 #include "core/base/buf.h"
 
-void json_string(struct buf *b, const char *s); /* NULL: "" */
-void json_string_n(struct buf *b, const char *s, size_t len);
+void json_quote(struct buf *b, const char *s); /* NULL: "" */
+void json_quote_n(struct buf *b, const char *s, size_t len);
 
 /*
  * A writer keeps the commas: json_open(&w, '{'), json_key(&w, "a"),
@@ -31,7 +31,7 @@ void json_str(struct json *w, const char *s);
 void json_i64(struct json *w, int64_t v);
 void json_u64(struct json *w, uint64_t v);
 void json_bool(struct json *w, bool v);
-void json_null(struct json *w);
+void json_nil(struct json *w);
 void json_raw(struct json *w, const char *json); /* one whole value */
 /* key and value at once */
 void json_put_str(struct json *w, const char *key, const char *s);

@@ -119,7 +119,7 @@ static void
 put_opt_bool(struct json *w, int v)
 {
 	if (v == UNSET)
-		json_null(w);
+		json_nil(w);
 	else
 		json_bool(w, v == YES);
 }
@@ -211,7 +211,7 @@ put_fields(struct json *w, const struct type *t, const void *obj)
 			continue;
 		json_key(w, f->name);
 		if (zero && is_null(f))
-			json_null(w);
+			json_nil(w);
 		else
 			put_value(w, f, p);
 	}
