@@ -41,13 +41,19 @@ enum effect_type {
 	EFFECT_REPLY,	    /* request_id: status and whole body (JSON) */
 	EFFECT_STREAM,	    /* request_id: 200 and a piece of the body */
 	EFFECT_STREAM_END,  /* request_id: the body is complete */
-	EFFECT_LOGS,	    /* request_id: send these tasks' logs */
+	EFFECT_LOGS,	    /* request_id: send these tasks' logs; again for
+			       the same request: these join (see below) */
 	EFFECT_RUNNER,	    /* an order for the container runner */
 	EFFECT_PORTS,	    /* the host ports wanted now: all of them */
 	EFFECT_WIPE,	    /* left the cluster: forget what is stored */
 };
 
-/* One task whose logs are wanted, with what the lines are marked with. */
+/*
+ * One task whose logs are wanted, with what the lines are marked with. From
+ * the first EFFECT_LOGS on it is the driver that ends the request. A followed
+ * service may bring more tasks by further effects, and may have none at
+ * first: then an empty EFFECT_STREAM comes before.
+ */
 struct log_source {
 	const char *task_id;
 	const char *container_id;
@@ -97,6 +103,13 @@ void node_step(struct node *n, struct now now, const struct event *ev);
  */
 bool node_next(struct node *n, struct effect *ret);
 uint64_t node_deadline(const struct node *n); /* mono_ms; UINT64_MAX: none */
+
+/* What ping tells: "inactive" or "active/manager". */
+const char *node_swarm_state(const struct node *n);
+/* The tables, to look at: NULL when not in a cluster. For tests, mostly. */
+struct state;
+const struct state *node_state(const struct node *n);
+const char *node_id(const struct node *n); /* NULL: not in a cluster */
 
 /* For ping: "inactive", "active/manager", "active/worker", "error". */
 const char *node_swarm_state(const struct node *n);

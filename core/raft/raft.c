@@ -94,7 +94,7 @@ raft_use_members(struct raft *r)
 }
 
 struct raft *
-raft_new(const struct raft_config *config, uint64_t now_ms)
+raft_new(const struct raft_start *config, uint64_t now_ms)
 {
 	struct raft *r = mem_new(sizeof(*r));
 

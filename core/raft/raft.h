@@ -91,7 +91,7 @@ struct raft_msg {
 };
 
 /* What was stored; read at start. All is copied. */
-struct raft_config {
+struct raft_start {
 	uint64_t id; /* this member; never 0 */
 	uint64_t seed;
 	struct raft_hard hard;
@@ -104,7 +104,7 @@ struct raft_config {
 
 struct raft;
 
-struct raft *raft_new(const struct raft_config *config, uint64_t now_ms);
+struct raft *raft_new(const struct raft_start *config, uint64_t now_ms);
 void raft_free(struct raft *r); /* NULL is fine */
 
 /*

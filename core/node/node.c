@@ -1,0 +1,199 @@
+/*
+ * node.c - see node.h: the door. An event is given to the part that it is
+ * for; then settle() lets each part do what has become possible. Nothing
+ * here decides anything about services or containers.
+ */
+#include "core/node/node.h"
+
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/mem.h"
+#include "core/node/node_impl.h"
+
+static void
+take_description(struct node *n, const struct node_description *d)
+{
+	struct arena old = n->description_arena;
+
+	arena_init(&n->description_arena);
+	model_copy(&node_description_type, d, &n->description_arena,
+		   &n->description);
+	arena_fini(&old);
+}
+
+struct node *
+node_new(const struct node_config *config, struct now now)
+{
+	struct node *n = mem_new(sizeof(*n));
+
+	n->life = LIFE_NONE;
+	n->now = now;
+	n->rand_state = config->seed;
+	arena_init(&n->config_arena);
+	arena_init(&n->step_arena);
+	arena_init(&n->description_arena);
+	n->version = arena_strdup(&n->config_arena, config->version);
+	n->root_dir = arena_strdup(&n->config_arena, config->root_dir);
+	n->runtime = arena_strdup(&n->config_arena, config->runtime);
+	n->egress_subnet =
+		arena_strdup(&n->config_arena, config->egress_subnet);
+	take_description(n, config->description);
+	list_init(&n->spent_orders);
+	list_init(&n->held_orders);
+	list_init(&n->proposals);
+	list_init(&n->waiters);
+	list_init(&n->watchers);
+	n->batch_seq = 1;
+	if (config->stored != NULL)
+		member_load(n, config->stored);
+	return n;
+}
+
+void
+node_free(struct node *n)
+{
+	if (n == NULL)
+		return;
+	change_lost(n);
+	request_fini(n);
+	watch_fini(n);
+	member_fini(n);
+	work_fini(n);
+	batch_free(n->filling);
+	effect_fini(n);
+	arena_fini(&n->description_arena);
+	arena_fini(&n->config_arena);
+	mem_free(n);
+}
+
+static void
+on_description(struct node *n, const struct node_description *d)
+{
+	take_description(n, d);
+	n->manager_dirty = true;
+}
+
+static void
+on_images(struct node *n)
+{
+	if (n->agent != NULL)
+		agent_images_changed(n->agent, n->now);
+	if (n->manager != NULL)
+		manager_retry(n->manager);
+	n->manager_dirty = true;
+}
+
+static void
+take_event(struct node *n, const struct event *ev)
+{
+	switch (ev->type) {
+	case EVENT_TICK:
+		return;
+	case EVENT_PERSISTED:
+		disk_persisted(n, ev->batch_seq);
+		return;
+	case EVENT_REQUEST:
+		request_take(n, ev->request);
+		return;
+	case EVENT_REQUEST_GONE:
+		request_gone(n, ev->request_id);
+		return;
+	case EVENT_RUNNER:
+		work_report(n, ev->report);
+		return;
+	case EVENT_DESCRIPTION:
+		on_description(n, ev->description);
+		return;
+	case EVENT_IMAGES:
+		on_images(n);
+		return;
+	}
+	unreachable();
+}
+
+static void
+tick(struct node *n)
+{
+	struct raft_event ev = { .type = RAFT_TICK, .now_ms = n->now.mono_ms };
+
+	if (n->raft != NULL)
+		raft_step(n->raft, &ev);
+	if (n->agent != NULL && agent_deadline(n->agent) <= n->now.mono_ms)
+		agent_tick(n->agent, n->now);
+	work_drain(n);
+	watch_tick(n);
+}
+
+/* Each line may make the next one possible, and none an earlier one, but by
+ * way of the disk or the runner: those come back as events. */
+static void
+settle(struct node *n)
+{
+	tick(n);
+	change_apply_committed(n);
+	member_office(n);
+	work_assign_all(n);
+	request_waiters(n);
+	change_internal(n);
+	member_leave_step(n);
+	work_drain(n);
+	effect_release_orders(n);
+	disk_flush(n);
+}
+
+void
+node_step(struct node *n, struct now now, const struct event *ev)
+{
+	check(now.mono_ms >= n->now.mono_ms);
+	n->now = now;
+	effect_step_begin(n);
+	take_event(n, ev);
+	work_drain(n);
+	settle(n);
+}
+
+bool
+node_next(struct node *n, struct effect *ret)
+{
+	if (n->effect_next == n->effect_count)
+		return false;
+	*ret = n->effects[n->effect_next++];
+	return true;
+}
+
+uint64_t
+node_deadline(const struct node *n)
+{
+	uint64_t at = min_u64(watch_deadline(n), request_deadline(n));
+
+	if (n->raft != NULL)
+		at = min_u64(at, raft_deadline(n->raft));
+	if (n->agent != NULL)
+		at = min_u64(at, agent_deadline(n->agent));
+	/* While a change of theirs is on its way they have nothing to do. */
+	if (n->manager != NULL && n->internal_open == 0)
+		at = min_u64(at, max_u64(manager_deadline(n->manager),
+					 n->internal_retry_ms));
+	if (n->manager != NULL && n->internal_open == 0 && n->manager_dirty)
+		at = min_u64(at, n->internal_retry_ms);
+	return at;
+}
+
+const char *
+node_swarm_state(const struct node *n)
+{
+	return n->life == LIFE_MEMBER ? "active/manager" : "inactive";
+}
+
+const struct state *
+node_state(const struct node *n)
+{
+	return n->state;
+}
+
+const char *
+node_id(const struct node *n)
+{
+	return n->life == LIFE_NONE ? NULL : n->node_id;
+}

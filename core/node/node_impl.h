@@ -1,0 +1,216 @@
+/* node_impl.h - what the files of core/node share, and nobody else sees. */
+#ifndef CORE_NODE_NODE_IMPL_H
+#define CORE_NODE_NODE_IMPL_H
+
+#include "core/agent/agent.h"
+#include "core/base/buf.h"
+#include "core/base/id.h"
+#include "core/base/list.h"
+#include "core/manager/control.h"
+#include "core/manager/manager.h"
+#include "core/node/node.h"
+
+#define BATCHES_MAX 2	       /* on their way to the disk */
+#define WAITING_MAX 256	       /* requests until there is a leader */
+#define WAITING_MS 10000       /* how long each */
+#define WATCHERS_MAX 512       /* event streams and followed logs */
+#define PROPOSALS_MAX 4096     /* requests' changes on their way */
+#define RECENT_MAX 256	       /* past changes, for events since */
+#define REQUEST_TX_MAX 1048576 /* bytes of one request's change */
+#define CHUNK_OPS_MAX 500      /* operations of one entry of the controllers */
+#define PORTS_MAX 4096
+
+/* Rows of TABLE_IDENTITY. */
+#define ROW_NODE "node"
+#define ROW_CLUSTER "cluster"
+#define ROW_RAFT "raft"	      /* the raft id, decimal */
+#define ROW_MEMBERS "members" /* raft_members_pack(), as of applied */
+#define ROW_LEAVING "leaving" /* there: the cluster is being left */
+
+enum life { LIFE_NONE = 1, LIFE_MEMBER, LIFE_LEAVING };
+
+enum proposal_kind { PROPOSAL_REQUEST = 1, PROPOSAL_INTERNAL, PROPOSAL_STATUS };
+
+/* A change in the log whose end somebody waits for. */
+struct proposal {
+	struct list link; /* by index */
+	enum proposal_kind kind;
+	uint64_t index, term;
+	uint64_t request_id; /* REQUEST; 0: nobody waits any more */
+	int status;
+	struct buf body;
+};
+
+/* A request that waits for a leader. */
+struct waiter {
+	struct list link;
+	uint64_t until_ms;
+	struct arena arena;
+	struct request request;
+};
+
+/* A stream of events, or a log that is followed. */
+struct watcher {
+	struct list link;
+	uint64_t request_id;
+	/* events */
+	struct event_filter *filter;
+	uint64_t until_ms; /* UINT64_MAX: none */
+	/* logs of one service, or one task */
+	char *service_id, *task_id;
+	struct log_options options;
+};
+
+struct recent {
+	struct change change;
+	struct now now;
+};
+
+/* The latest state of a task that the managers were not told. */
+struct news {
+	char *task_id;
+	struct task_status status;
+	struct arena arena;
+	bool sent; /* in a proposal now */
+};
+
+/* An order that waits for its worker row. */
+struct held_order {
+	struct list link;
+	uint64_t need_seq;
+	struct arena arena;
+	struct runner_order order;
+};
+
+struct sent_batch {
+	uint64_t seq;
+	uint64_t raft_seq; /* 0: nothing of raft's */
+	uint64_t applied;
+};
+
+struct node {
+	enum life life;
+	struct now now;
+	uint64_t rand_state;
+	struct arena config_arena;
+	const char *version, *root_dir, *runtime, *egress_subnet;
+	struct node_description description;
+	struct arena description_arena;
+
+	char node_id[ID_LEN + 1];
+	uint64_t raft_id;
+	struct raft *raft;
+	struct state *state;
+	struct manager *manager; /* while this node leads */
+	struct agent *agent;
+
+	/* effects of this step; what they point at is in step_arena */
+	struct arena step_arena;
+	struct effect *effects;
+	size_t effect_next, effect_count, effect_cap;
+	struct list spent_orders; /* sent in this step: freed in the next */
+
+	/* the disk */
+	struct batch *filling;
+	uint64_t batch_seq; /* of filling */
+	struct sent_batch sent[BATCHES_MAX];
+	uint32_t sent_count;
+	uint64_t durable_seq;
+	uint64_t wiped_seq; /* batches up to here were before a wipe */
+	uint64_t applied, applied_sent, trimmed;
+
+	/* changes on their way */
+	struct list proposals;
+	uint32_t proposal_count;
+	uint32_t internal_open;	  /* of the controllers and the statuses */
+	uint32_t internal_failed; /* in a row */
+	uint64_t internal_retry_ms;
+	bool manager_dirty;
+
+	/* requests */
+	struct list waiters;
+	uint32_t waiter_count;
+	struct list watchers;
+	uint32_t watcher_count;
+	uint64_t leaver; /* the request that leaves; 0: none */
+	struct recent recent[RECENT_MAX];
+	uint64_t recent_count; /* ever */
+
+	/* the worker's side */
+	bool scanned;	    /* the runner has said what was there */
+	bool assigned;	    /* the agent has its full set */
+	struct news **news; /* by task id */
+	size_t news_count, news_cap;
+	struct list held_orders;
+	uint64_t worker_row_seq; /* the batch of the latest worker row */
+};
+
+/* effect.c */
+struct effect *effect_add(struct node *n, enum effect_type type);
+void effect_reply(struct node *n, uint64_t request_id, int status,
+		  const struct buf *body);
+void effect_error(struct node *n, uint64_t request_id, int status,
+		  const char *fmt, ...) printf_like(4, 5);
+void effect_stream(struct node *n, uint64_t request_id, const void *p,
+		   size_t len);
+void effect_stream_end(struct node *n, uint64_t request_id);
+void effect_order(struct node *n, const struct runner_order *o);
+void effect_release_orders(struct node *n);
+void effect_step_begin(struct node *n);
+void effect_fini(struct node *n);
+
+/* disk.c */
+struct batch *disk_batch(struct node *n);
+void disk_flush(struct node *n);
+void disk_persisted(struct node *n, uint64_t seq);
+void disk_forget(struct node *n);
+void disk_identity(struct node *n, const char *key, const void *p, size_t len);
+
+/* change.c */
+int change_propose(struct node *n, const struct tx *tx, struct proposal *p,
+		   struct err *e);
+void change_apply_committed(struct node *n);
+void change_internal(struct node *n);
+void change_forget(struct node *n, uint64_t request_id);
+void change_lost(struct node *n);
+struct proposal *proposal_new(enum proposal_kind kind);
+void proposal_free(struct proposal *p);
+
+/* request.c */
+void request_take(struct node *n, const struct request *r);
+void request_waiters(struct node *n);
+void request_gone(struct node *n, uint64_t request_id);
+void request_fini(struct node *n);
+struct control_env request_env(struct node *n);
+uint64_t request_deadline(const struct node *n);
+
+/* member.c */
+void member_load(struct node *n, const struct stored *stored);
+void member_init(struct node *n, const struct request *r);
+void member_leave(struct node *n, const struct request *r);
+void member_leave_step(struct node *n);
+void member_office(struct node *n);
+void member_fini(struct node *n);
+
+/* work.c */
+void work_start(struct node *n);
+void work_changes(struct node *n, const struct changes *changes);
+void work_assign_all(struct node *n);
+void work_report(struct node *n, const struct runner_report *r);
+void work_drain(struct node *n);
+bool work_has_news(const struct node *n);
+void work_news_tx(struct node *n, struct tx *tx);
+void work_news_done(struct node *n, bool applied);
+void work_fini(struct node *n);
+
+/* watch.c */
+void watch_events(struct node *n, const struct request *r);
+void watch_logs(struct node *n, const struct request *r);
+void watch_container_logs(struct node *n, const struct request *r);
+void watch_changes(struct node *n, const struct changes *changes);
+void watch_tick(struct node *n);
+void watch_gone(struct node *n, uint64_t request_id);
+uint64_t watch_deadline(const struct node *n);
+void watch_fini(struct node *n);
+
+#endif

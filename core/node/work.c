@@ -1,0 +1,270 @@
+/*
+ * work.c - the worker's side: the dispatcher of a node that is its own
+ * manager, what the agent wants done, and the news for the managers.
+ */
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/node/node_impl.h"
+
+void
+work_start(struct node *n)
+{
+	struct agent_config config = { .rand_state = &n->rand_state,
+				       .node_id = n->node_id,
+				       .description = &n->description,
+				       .egress_subnet = n->egress_subnet };
+	struct runner_report scanned = { .news = RUNNER_SCANNED };
+
+	check(n->agent == NULL);
+	n->agent = agent_new(&config, n->now);
+	n->assigned = false;
+	/* The runner looked around when there was no agent yet: what it found
+	 * was removed (see stray()). */
+	if (n->scanned)
+		agent_report(n->agent, &scanned, n->now);
+}
+
+/* ---- assignments
+ * --------------------------------------------------------------- */
+
+static bool
+is_ours(const struct node *n, const struct task *t)
+{
+	return t != NULL && str_eq(t->node_id, n->node_id) &&
+	       t->status.state >= TASK_ASSIGNED;
+}
+
+/* A change of the status alone came from the worker: it is not sent back. */
+static void
+dispatch(struct node *n, const struct change *c)
+{
+	const struct task *before = c->before, *after = c->after;
+
+	if (c->type != OBJECT_TASK)
+		return;
+	if (!is_ours(n, after)) {
+		if (is_ours(n, before))
+			agent_unassign(n->agent, before->head.id, n->now);
+	} else if (!is_ours(n, before) ||
+		   before->desired_state != after->desired_state) {
+		agent_assign(n->agent, after, n->now);
+	}
+	work_drain(n);
+}
+
+void
+work_changes(struct node *n, const struct changes *changes)
+{
+	if (!n->assigned)
+		return; /* work_assign_all() will tell it all */
+	for (size_t i = 0; i < changes->count; i++)
+		dispatch(n, &changes->v[i]);
+}
+
+void
+work_assign_all(struct node *n)
+{
+	struct task_span span;
+	const struct task **set;
+	size_t count = 0;
+
+	if (n->assigned || !n->scanned || n->manager == NULL)
+		return;
+	n->assigned = true;
+	span = state_tasks_of_node(n->state, n->node_id);
+	set = mem_new_array(span.count, sizeof(*set));
+	for (size_t i = 0; i < span.count; i++)
+		if (is_ours(n, span.v[i]))
+			set[count++] = span.v[i];
+	agent_assign_all(n->agent, set, count, n->now);
+	mem_free(set);
+	work_drain(n);
+}
+
+/* ---- reports
+ * -------------------------------------------------------------------- */
+
+/* A container of a cluster that this node is not in any more. */
+static void
+stray(struct node *n, const struct runner_report *r)
+{
+	struct runner_order order = { .verb = RUNNER_REMOVE,
+				      .task_id = r->task_id };
+
+	if (r->news == RUNNER_FOUND)
+		effect_order(n, &order);
+}
+
+void
+work_report(struct node *n, const struct runner_report *r)
+{
+	if (n->agent != NULL)
+		agent_report(n->agent, r, n->now);
+	else
+		stray(n, r);
+	if (r->news != RUNNER_SCANNED)
+		return;
+	n->scanned = true;
+	if (n->life == LIFE_LEAVING)
+		agent_leave(n->agent, n->now);
+}
+
+/* ---- news for the managers
+ * -------------------------------------------------------- */
+
+static size_t
+news_place(const struct node *n, const char *task_id)
+{
+	size_t low = 0, high = n->news_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(n->news[mid]->task_id, task_id) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static void
+news_free(struct news *x)
+{
+	mem_free(x->task_id);
+	arena_fini(&x->arena);
+	mem_free(x);
+}
+
+/* The latest status of a task replaces the one before. */
+static void
+take_news(struct node *n, const char *task_id, const struct task_status *status)
+{
+	size_t at = news_place(n, task_id);
+	struct news *x = mem_new(sizeof(*x));
+
+	if (n->life != LIFE_MEMBER) {
+		mem_free(x);
+		return;
+	}
+	arena_init(&x->arena);
+	x->task_id = mem_strdup(task_id);
+	model_copy(&task_status_type, status, &x->arena, &x->status);
+	if (at < n->news_count && strcmp(n->news[at]->task_id, task_id) == 0) {
+		news_free(n->news[at]);
+		n->news[at] = x;
+		return;
+	}
+	n->news = mem_grow(n->news, n->news_count, &n->news_cap,
+			   sizeof(*n->news));
+	memmove(n->news + at + 1, n->news + at,
+		(n->news_count - at) * sizeof(*n->news));
+	n->news[at] = x;
+	n->news_count++;
+}
+
+bool
+work_has_news(const struct node *n)
+{
+	return n->news_count > 0;
+}
+
+void
+work_news_tx(struct node *n, struct tx *tx)
+{
+	for (size_t i = 0; i < n->news_count; i++) {
+		struct news *x = n->news[i];
+
+		if (tx->count >= CHUNK_OPS_MAX)
+			return;
+		manager_task_status(n->manager, n->now, n->node_id, x->task_id,
+				    &x->status, tx);
+		x->sent = true;
+	}
+}
+
+/* What was sent is known now; or it must be sent again. */
+void
+work_news_done(struct node *n, bool applied)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->news_count; i++) {
+		struct news *x = n->news[i];
+
+		if (applied && x->sent) {
+			news_free(x);
+			continue;
+		}
+		x->sent = false;
+		n->news[kept++] = x;
+	}
+	n->news_count = kept;
+}
+
+/* ---- what the agent wants
+ * ----------------------------------------------------------- */
+
+static void
+send_ports(struct node *n)
+{
+	struct port_wish *all =
+		arena_array(&n->step_arena, PORTS_MAX, sizeof(*all));
+	struct effect *e = effect_add(n, EFFECT_PORTS);
+
+	e->ports = all;
+	e->port_count = agent_ports(n->agent, all, PORTS_MAX);
+	check(e->port_count <= PORTS_MAX);
+}
+
+static void
+take_row(struct node *n, const struct agent_out *out)
+{
+	struct batch *b = disk_batch(n);
+
+	if (out->row != NULL)
+		batch_row_put(b, TABLE_WORKER, out->task_id, out->row,
+			      out->row_len);
+	else
+		batch_row_delete(b, TABLE_WORKER, out->task_id);
+	n->worker_row_seq = b->seq;
+}
+
+void
+work_drain(struct node *n)
+{
+	struct agent_out out;
+
+	while (n->agent != NULL && agent_next(n->agent, &out)) {
+		switch (out.type) {
+		case AGENT_ORDER:
+			effect_order(n, out.order);
+			break;
+		case AGENT_ROW:
+			take_row(n, &out);
+			break;
+		case AGENT_STATUS:
+			take_news(n, out.task_id, out.status);
+			break;
+		case AGENT_PORTS:
+			send_ports(n);
+			break;
+		}
+	}
+}
+
+void
+work_fini(struct node *n)
+{
+	for (size_t i = 0; i < n->news_count; i++)
+		news_free(n->news[i]);
+	mem_free(n->news);
+	n->news = NULL;
+	n->news_count = n->news_cap = 0;
+	agent_free(n->agent);
+	n->agent = NULL;
+	n->assigned = false;
+}
