@@ -60,6 +60,11 @@
 	ROW(m, name, tag, FIELD_LIST, fl, SAME(MEMBER(m.v), struct what *),    \
 	    &what##_type, NULL)
 
+#define LATER(name)                                                            \
+	{                                                                      \
+		name, 0, 0, FIELD_LATER, OMIT, NULL, NULL                      \
+	}
+
 /* TYPE(driver, "Driver", rows...): the table driver_type, of THIS. */
 #define TYPE(what, title, ...)                                                 \
 	static const struct field what##_fields[] = { __VA_ARGS__ };           \

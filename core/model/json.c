@@ -180,6 +180,8 @@ put_value(struct json *w, const struct field *f, const void *p)
 	case FIELD_LIST:
 		put_list(w, f->type, p);
 		return;
+	case FIELD_LATER:
+		break; /* it is always zero, and left out */
 	}
 	unreachable();
 }
@@ -207,7 +209,7 @@ put_fields(struct json *w, const struct type *t, const void *obj)
 			continue;
 		}
 		zero = field_is_zero(f, p);
-		if (zero && (f->flags & FIELD_OMIT))
+		if (zero && (f->flags & FIELD_OMIT || f->kind == FIELD_LATER))
 			continue;
 		json_key(w, f->name);
 		if (zero && is_null(f))

@@ -315,6 +315,31 @@ read_opt_u64(const struct reader *r, const struct where *w, const json_t *v,
 	return read_u64(r, w, v, &ret->v);
 }
 
+/* Has the value nothing to say? The depth of the text bounds the recursion. */
+static bool
+is_empty(const json_t *v)
+{
+	const char *key;
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(v, i, item) if (!is_empty(item)) return false;
+	json_object_foreach((json_t *)v, key,
+			    item) if (!is_empty(item)) return false;
+	if (json_is_string(v))
+		return json_string_length(v) == 0;
+	return !json_is_true(v) && json_number_value(v) == 0;
+}
+
+/* What is asked for and cannot be done is refused by name, not swallowed. */
+static int
+refuse(const struct reader *r, const struct where *w, const json_t *v)
+{
+	if (is_empty(v))
+		return 0;
+	return where_fail(w, r->e, "is not supported yet");
+}
+
 static int
 read_value(const struct reader *r, const struct where *w, const struct field *f,
 	   const json_t *v, void *p)
@@ -355,6 +380,8 @@ read_value(const struct reader *r, const struct where *w, const struct field *f,
 		return read_ptr(r, w, f->type, v, p);
 	case FIELD_LIST:
 		return read_list(r, w, f->type, v, p);
+	case FIELD_LATER:
+		return refuse(r, w, v);
 	}
 	unreachable();
 }

@@ -118,6 +118,8 @@ pack_value(msgpack_packer *pk, const struct field *f, const void *p)
 	case FIELD_LIST:
 		pack_list(pk, f->type, p);
 		return;
+	case FIELD_LATER:
+		break; /* it is always zero, and left out */
 	}
 	unreachable();
 }

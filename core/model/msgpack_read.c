@@ -472,6 +472,8 @@ take_value(struct cursor *c, const struct where *w, const struct field *f,
 		return take_ptr(c, w, f->type, p);
 	case FIELD_LIST:
 		return take_list(c, w, f->type, p);
+	case FIELD_LATER:
+		return skip(c, w);
 	}
 	unreachable();
 }

@@ -2,7 +2,8 @@
  * objects.c - the field tables. Rows are in the order of the Docker Engine
  * API's own types, which is the order of its JSON; OMIT is where those say
  * omitempty. A tag is forever: a new row takes the next free number of its
- * table, and the number of a row that goes is not given again.
+ * table, and the number of a row that goes is not given again. LATER names
+ * what Docker's type has and this program does not do yet.
  */
 #include "core/model/objects.h"
 
@@ -68,7 +69,8 @@ LOCAL_TYPE(volume_options, "VolumeOptions",
 #define THIS struct tmpfs_options
 LOCAL_TYPE(tmpfs_options, "TmpfsOptions",
 	I64(size_bytes, "SizeBytes", 1, OMIT),
-	U64(mode, "Mode", 2, OMIT));
+	U64(mode, "Mode", 2, OMIT),
+	LATER("Options"));
 #undef THIS
 
 #define THIS struct mount
@@ -80,7 +82,9 @@ LOCAL_TYPE(mount, "Mount",
 	STRING(consistency, "Consistency", 5, OMIT),
 	PTR(bind, "BindOptions", 6, OMIT, bind_options),
 	PTR(volume, "VolumeOptions", 7, OMIT, volume_options),
-	PTR(tmpfs, "TmpfsOptions", 8, OMIT, tmpfs_options));
+	PTR(tmpfs, "TmpfsOptions", 8, OMIT, tmpfs_options),
+	LATER("ImageOptions"),
+	LATER("ClusterOptions"));
 #undef THIS
 
 #define THIS struct healthcheck
@@ -133,7 +137,10 @@ TYPE(container_spec, "ContainerSpec",
 	STRINGS(capability_add, "CapabilityAdd", 22, OMIT),
 	STRINGS(capability_drop, "CapabilityDrop", 23, OMIT),
 	LIST(ulimits, "Ulimits", 24, OMIT, ulimit),
-	I64(oom_score_adj, "OomScoreAdj", 25, OMIT));
+	I64(oom_score_adj, "OomScoreAdj", 25, OMIT),
+	LATER("Privileges"),
+	LATER("Secrets"),
+	LATER("Configs"));
 #undef THIS
 
 #define THIS struct resource_limits
@@ -146,13 +153,16 @@ LOCAL_TYPE(resource_limits, "Limits",
 #define THIS struct resource_reservations
 LOCAL_TYPE(resource_reservations, "Reservations",
 	I64(nano_cpus, "NanoCPUs", 1, OMIT),
-	I64(memory_bytes, "MemoryBytes", 2, OMIT));
+	I64(memory_bytes, "MemoryBytes", 2, OMIT),
+	LATER("GenericResources"));
 #undef THIS
 
 #define THIS struct resource_requirements
 LOCAL_TYPE(resource_requirements, "Resources",
 	PTR(limits, "Limits", 1, OMIT, resource_limits),
-	PTR(reservations, "Reservations", 2, OMIT, resource_reservations));
+	PTR(reservations, "Reservations", 2, OMIT, resource_reservations),
+	LATER("SwapBytes"),
+	LATER("MemorySwappiness"));
 #undef THIS
 
 #define THIS struct restart_policy
@@ -203,7 +213,9 @@ TYPE(task_spec, "TaskSpec",
 	LIST(networks, "Networks", 5, OMIT, network_attachment_config),
 	PTR(log_driver, "LogDriver", 6, OMIT, driver),
 	U64(force_update, "ForceUpdate", 7, 0),
-	STRING(runtime, "Runtime", 8, OMIT));
+	STRING(runtime, "Runtime", 8, OMIT),
+	LATER("PluginSpec"),
+	LATER("NetworkAttachmentSpec"));
 #undef THIS
 
 /* ---- service ----------------------------------------------------------- */
@@ -262,7 +274,8 @@ TYPE(service_spec, "ServiceSpec",
 	STRUCT(mode, "Mode", 4, 0, service_mode),
 	PTR(update, "UpdateConfig", 5, OMIT, update_config),
 	PTR(rollback, "RollbackConfig", 6, OMIT, update_config),
-	PTR(endpoint, "EndpointSpec", 7, OMIT, endpoint_spec));
+	PTR(endpoint, "EndpointSpec", 7, OMIT, endpoint_spec),
+	LATER("Networks"));
 #undef THIS
 
 #define THIS struct update_status
@@ -451,7 +464,10 @@ LOCAL_TYPE(dispatcher_config, "Dispatcher",
 #define THIS struct ca_config
 LOCAL_TYPE(ca_config, "CAConfig",
 	I64(node_cert_expiry_ns, "NodeCertExpiry", 1, OMIT),
-	U64(force_rotate, "ForceRotate", 2, OMIT));
+	U64(force_rotate, "ForceRotate", 2, OMIT),
+	LATER("ExternalCAs"),
+	LATER("SigningCACert"),
+	LATER("SigningCAKey"));
 #undef THIS
 
 #define THIS struct task_defaults

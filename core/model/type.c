@@ -54,6 +54,8 @@ field_is_zero(const struct field *f, const void *p)
 		return type_is_zero(f->type, p);
 	case FIELD_PTR:
 		return *(void *const *)p == NULL;
+	case FIELD_LATER:
+		return true;
 	}
 	unreachable();
 }
@@ -87,6 +89,8 @@ field_size(const struct field *f)
 	case FIELD_KVS:
 	case FIELD_LIST:
 		return sizeof(struct any_list);
+	case FIELD_LATER:
+		return 0;
 	case FIELD_STRUCT:
 	case FIELD_EMBED:
 		break;
@@ -224,6 +228,8 @@ copy_field(const struct field *f, const void *p, struct arena *a, void *ret)
 	case FIELD_PTR:
 		copy_ptr(f->type, *(void *const *)p, a, ret);
 		return;
+	case FIELD_LATER:
+		return;
 	}
 	unreachable();
 }
@@ -329,6 +335,8 @@ equal_field(const struct field *f, const void *x, const void *y)
 		return model_equal(f->type, x, y);
 	case FIELD_PTR:
 		return equal_ptr(f->type, *(void *const *)x, *(void *const *)y);
+	case FIELD_LATER:
+		return true;
 	}
 	unreachable();
 }

@@ -69,6 +69,8 @@ enum field_kind {
 	FIELD_LIST,	/* LIST_OF(struct); JSON: array of objects */
 	FIELD_EMBED, /* a struct in line whose fields are this object's own */
 	FIELD_SET,   /* struct strings, sorted; JSON: object of empty objects */
+	FIELD_LATER, /* nothing: a part of the API that is refused unless empty
+		      */
 };
 
 enum tristate { UNSET, NO, YES };
