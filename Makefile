@@ -4,10 +4,11 @@
 # make test    everything (as root)
 # make lint    the rules that a machine can hold
 #
-# Variants: make SAN=1 ... under ASan and UBSan; CC=clang.
+# Variants, each with a build directory of its own: SAN=1 under ASan and
+# UBSan; CC=clang; FUZZ=1 for the fuzz targets (clang's libFuzzer).
 
-CC = gcc
-VARIANT = $(notdir $(CC))$(if $(SAN),-san)$(if $(PROFILE),-prof)
+CC = $(if $(FUZZ),clang,gcc)
+VARIANT = $(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 B = build/$(VARIANT)
 
 # Each folder is an archive; USES says what it may call, nearest first.
@@ -45,7 +46,11 @@ DEPS_LIBS = -lev -llmdb -lbearssl $(MSGPACK) -ljansson -larchive -lz -lzstd \
 	-lllhttp -lmnl
 MSGPACK = $(if $(wildcard /usr/lib/*/libmsgpack-c.a),-lmsgpack-c,-lmsgpackc)
 
-ifdef SAN
+ifdef FUZZ
+override CFLAGS += -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -DSWARM_SANITIZED
+LDMODE = -fsanitize=address,undefined
+else ifdef SAN
 override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -DSWARM_SANITIZED
 LDMODE = -fsanitize=address,undefined
@@ -94,6 +99,37 @@ build-unit: $(UNIT)
 unit: $(UNIT)
 	@test/run-unit $(UNIT)
 
+# ---- the simulator: make sim SEEDS=n ----
+SEEDS = 2000
+SIM_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
+$(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
+	$(CC) $(CFLAGS) $(if $(SAN),$(LDMODE)) -o $@ $(SIM_OBJS) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+sim: $(B)/test/sim/sim
+	$(B)/test/sim/sim 1 $(SEEDS)
+
+# ---- fuzz targets: make FUZZ=1 fuzz SECONDS=n, each for n seconds ----
+SECONDS = 5
+FUZZ_SRC = $(sort $(wildcard test/fuzz/*_fuzz.c))
+FUZZERS = $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
+$(B)/test/fuzz/%_fuzz: $(B)/test/fuzz/%_fuzz.o $(B)/test/fuzz/main.o \
+		$(call libs,$(FOLDERS))
+	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ \
+		$(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LDLIBS)
+build-fuzz: $(FUZZERS)
+fuzz: $(FUZZERS)
+	@test/fuzz/run $(SECONDS) $(FUZZERS)
+
+test:
+	@test/run
+
+demo: swarm
+	@etc/demo.sh
+
+bench: swarm
+	@test/bench/run
+
 print-uses: # for lint.sh: a folder and what it may include, a line each
 	@$(foreach f,$(FOLDERS),echo "$(f) $(USES_$(f))";)
 
@@ -106,5 +142,16 @@ clean:
 deps:
 	etc/deps.sh
 
-.PHONY: all deps unit build-unit lint print-uses clean
+install: swarm
+	install -D -m 755 -s swarm $(DESTDIR)/usr/local/bin/swarm
+	install -D -m 644 etc/swarm.service \
+		$(DESTDIR)/usr/local/lib/systemd/system/swarm.service
+	for m in man/*.[1-8]; do install -D -m 644 $$m \
+		$(DESTDIR)/usr/local/share/man/man$${m##*.}/$${m##*/}; done
+	install -d $(DESTDIR)/usr/share/bash-completion/completions
+	./swarm completion bash \
+		>$(DESTDIR)/usr/share/bash-completion/completions/swarm
+
+.PHONY: all deps unit build-unit lint print-uses clean sim fuzz build-fuzz \
+	test demo bench install
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
