@@ -124,7 +124,7 @@ fuzz: $(FUZZERS)
 test:
 	@test/run
 
-demo: swarm
+demo: deps swarm
 	@etc/demo.sh
 
 bench: swarm
