@@ -12,6 +12,7 @@
 #include "core/base/buf.h"
 #include "core/base/check.h"
 #include "core/base/str.h"
+#include "exec/image/digest.h"
 #include "exec/image/file.h"
 #include "exec/own.h"
 
@@ -108,11 +109,10 @@ check_index(const struct image_index *index, struct err *e)
 			       "program knows %d",
 			       (long long)index->version, INDEX_VERSION);
 	for (uint32_t i = 0; i < index->images.count; i++)
-		if (str_empty(index->images.v[i].id))
+		if (digest_hex_part(index->images.v[i].id) == NULL)
 			return err_set(e, -EPROTO, "an image has no id");
 	for (uint32_t i = 0; i < index->layers.count; i++)
-		if (str_empty(index->layers.v[i].id) ||
-		    strchr(index->layers.v[i].id, '/') != NULL)
+		if (!digest_is_hex(index->layers.v[i].id))
 			return err_set(e, -EPROTO, "a layer has no id");
 	return 0;
 }
