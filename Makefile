@@ -121,13 +121,16 @@ build-fuzz: $(FUZZERS)
 fuzz: $(FUZZERS)
 	@test/fuzz/run $(SECONDS) $(FUZZERS)
 
-test:
+# What deps installs is looked for by a make of its own.
+test: deps
 	@test/run
 
-demo: deps swarm
+demo: deps
+	@$(MAKE) --no-print-directory swarm
 	@etc/demo.sh
 
-bench: swarm
+bench: deps
+	@$(MAKE) --no-print-directory swarm
 	@test/bench/run
 
 print-uses: # for lint.sh: a folder and what it may include, a line each
