@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,6 +62,19 @@ open_dir(const char *root, int *ret_fd, struct err *e)
 	return r;
 }
 
+/* Overlayfs wants absolute directories. */
+static int
+find_path(const char *root, struct arena *a, const char **ret, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (realpath(root, path) == NULL)
+		return err_set(e, -errno, "cannot find %s: %s", root,
+			       strerror(errno));
+	*ret = arena_printf(a, "%s/images", path);
+	return 0;
+}
+
 int
 images_open(const char *root, struct images **ret, struct err *e)
 {
@@ -69,8 +84,9 @@ images_open(const char *root, struct images **ret, struct err *e)
 	im->dir = -1;
 	arena_init(&im->arena);
 	arena_init(&im->builtin_arena);
-	im->path = arena_printf(&im->builtin_arena, "%s/images", root);
 	r = open_dir(root, &im->dir, e);
+	if (r == 0)
+		r = find_path(root, &im->builtin_arena, &im->path, e);
 	if (r == 0)
 		r = images_reload(im, e);
 	if (r < 0) {
