@@ -68,17 +68,23 @@ all: swarm
 swarm: $(B)/swarm
 	cp $< $@
 $(B)/swarm: $(B)/swarm.o $(call libs,$(FOLDERS))
-	$(CC) $(CFLAGS) $(LDMODE) -o $@ $< -Wl,--start-group \
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) $(LDMODE) -o $@ $< -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+# Short lines; V=1 shows whole commands.
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,cc $<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define folder_rules
 $(call lib,$(1)): $(call objs,$(1))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(Q)ar rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
@@ -89,7 +95,8 @@ unit_folder = $(patsubst test/unit/%/,%,$(dir $(1)))
 define unit_rules
 $(patsubst %.c,$(B)/%,$(1)): $(patsubst %.c,$(B)/%.o,$(1)) $(B)/test/t.o \
 	$(call libs,$(call unit_folder,$(1)) $(USES_$(call unit_folder,$(1))))
-	$$(CC) $$(CFLAGS) $(if $(SAN),$$(LDMODE)) -o $$@ \
+	$$(call say,ld $$@)
+	$$(Q)$$(CC) $$(CFLAGS) $(if $(SAN),$$(LDMODE)) -o $$@ \
 		$$(filter %.o,$$^) -Wl,--start-group \
 		$$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS)
 endef
@@ -103,7 +110,8 @@ unit: $(UNIT)
 SEEDS = 2000
 SIM_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
 $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
-	$(CC) $(CFLAGS) $(if $(SAN),$(LDMODE)) -o $@ $(SIM_OBJS) \
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) $(if $(SAN),$(LDMODE)) -o $@ $(SIM_OBJS) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 sim: $(B)/test/sim/sim
 	$(B)/test/sim/sim 1 $(SEEDS)
@@ -114,7 +122,8 @@ FUZZ_SRC = $(sort $(wildcard test/fuzz/*_fuzz.c))
 FUZZERS = $(patsubst %.c,$(B)/%,$(FUZZ_SRC))
 $(B)/test/fuzz/%_fuzz: $(B)/test/fuzz/%_fuzz.o $(B)/test/fuzz/main.o \
 		$(call libs,$(FOLDERS))
-	$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ \
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ \
 		$(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
 		-Wl,--end-group $(LDLIBS)
 build-fuzz: $(FUZZERS)
