@@ -41,6 +41,7 @@ struct runner_order {
 	const char *address;	  /* CIDR on the egress network, or NULL for
 				     network host and none */
 	const char *gateway;	  /* of the egress network */
+	const char *network;	  /* "host", "none"; NULL: by address */
 	const char *node_id, *node_hostname;
 	struct kvs labels; /* the container's, facts 10.1 */
 	/* PROBE */
