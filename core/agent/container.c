@@ -226,7 +226,7 @@ put_strings(struct json *w, const char *key, const struct strings *s)
 {
 	json_key(w, key);
 	if (s->count == 0) {
-		json_null(w);
+		json_nil(w);
 		return;
 	}
 	json_open(w, '[');
