@@ -163,6 +163,9 @@ struct cli {
  */
 int cli_ask(struct cli *cli, const char *method, const char *path,
 	    const char *body, struct buf *ret_body, struct err *e);
+/* Any exchange, with the same results; x->path is without the version. */
+int cli_exchange(struct cli *cli, const struct http_exchange *x,
+		 struct buf *ret_body, struct err *e);
 /* A GET whose answer is a JSON tree; the caller's, json_decref(). */
 struct json_t;
 int cli_get(struct cli *cli, const char *path, struct json_t **ret,

@@ -43,6 +43,11 @@ struct task_list {
 	uint32_t count;
 };
 
+struct node_list {
+	struct node_object *v;
+	uint32_t count;
+};
+
 static volatile sig_atomic_t interrupted;
 
 static void
@@ -73,13 +78,14 @@ ask_service(struct cli *cli, const char *id, struct arena *a,
 static int
 ask_nodes(struct cli *cli, struct arena *a, uint32_t *ret, struct err *e)
 {
+	struct node_list nodes = { 0 };
 	struct buf body = { 0 };
-	void *nodes;
 	int r = cli_ask(cli, "GET", "/nodes", NULL, &body, e);
 
 	if (r == 0)
 		r = model_json_read_list(&node_type, body.p, body.len, a,
-					 &nodes, ret, e);
+					 &nodes, e);
+	*ret = nodes.count;
 	buf_fini(&body);
 	return r;
 }
@@ -93,15 +99,13 @@ ask_tasks(struct cli *cli, const char *id, struct arena *a,
 					   "\"_up-to-date\":{\"true\":true}}",
 					   id);
 	struct buf body = { 0 };
-	void *list = NULL;
 	int r = cli_ask(cli, "GET",
 			cli_path(cli, "/tasks", "filters", filters, NULL), NULL,
 			&body, e);
 
 	if (r == 0)
-		r = model_json_read_list(&task_type, body.p, body.len, a, &list,
-					 &ret->count, e);
-	ret->v = list;
+		r = model_json_read_list(&task_type, body.p, body.len, a, ret,
+					 e);
 	buf_fini(&body);
 	return r;
 }
@@ -270,7 +274,7 @@ watch_step(struct watch *w, struct arena *a, int *ret_exit)
 {
 	int64_t now = w->cli->clock_ns(w->cli), left;
 	const char *verdict = "waiting for tasks to run";
-	struct view v;
+	struct view v = { 0 };
 	struct err e;
 
 	if (poll_once(w, a, &v, &e) < 0) {

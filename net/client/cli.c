@@ -1,0 +1,432 @@
+/*
+ * cli.c - the context of a command: requests to the daemon, errors to
+ * stderr, and the way from main() to a command's run function.
+ */
+#include "net/client/command.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/check.h"
+#include "core/base/json.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+
+#define API_PREFIX "/v1.50"
+#define DEFAULT_HOST "unix:///run/swarm/swarm.sock"
+#define DEFAULT_WIDTH 80
+#define QUERY_PAIRS_MAX 32
+#define FILTERS_MAX 1000 /* --filter on one command line */
+
+/* ---- text ------------------------------------------------------------------
+ */
+
+/* The length of the character at s if it may be shown, else 0. */
+static size_t
+shown_len(const char *s)
+{
+	unsigned char c = (unsigned char)s[0];
+
+	if (c == '\t' || c == '\n')
+		return 1;
+	if (c < 0x20 || c == 0x7f)
+		return 0;
+	/* U+0080 to U+009F: C1, which some terminals obey. */
+	if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
+		return 0;
+	return 1;
+}
+
+const char *
+cli_clean(struct arena *a, const char *s)
+{
+	char *out = arena_alloc(a, strlen(s) + 1), *to = out;
+
+	for (; *s != '\0'; s++) {
+		if (shown_len(s) > 0)
+			*to++ = *s;
+		else if ((unsigned char)*s == 0xc2 && s[1] != '\0')
+			s++;
+	}
+	*to = '\0';
+	return out;
+}
+
+int
+cli_fail(struct cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+	const char *text;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(&cli->arena, fmt, ap);
+	va_end(ap);
+	fflush(cli->out);
+	fprintf(cli->err, "%s\n", cli_clean(&cli->arena, text));
+	return CLI_FAILED;
+}
+
+int
+cli_fail_err(struct cli *cli, const struct err *e)
+{
+	return cli_fail(cli, "%s", e->msg);
+}
+
+/* ---- paths ------------------------------------------------------------------
+ */
+
+static bool
+unreserved(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || (c != '\0' && strchr("-_.~", c));
+}
+
+const char *
+cli_escape(struct cli *cli, const char *s)
+{
+	char *out = arena_alloc(&cli->arena, strlen(s) * 3 + 1), *to = out;
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (; *s != '\0'; s++) {
+		if (unreserved(*s)) {
+			*to++ = *s;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = hex[(unsigned char)*s >> 4];
+		*to++ = hex[(unsigned char)*s & 15];
+	}
+	*to = '\0';
+	return out;
+}
+
+const char *
+cli_path(struct cli *cli, const char *path, ...)
+{
+	const char *out = path, *key, *value;
+	char joint = strchr(path, '?') ? '&' : '?';
+	va_list ap;
+
+	va_start(ap, path);
+	for (int i = 0; i < QUERY_PAIRS_MAX; i++) {
+		key = va_arg(ap, const char *);
+		if (key == NULL)
+			break;
+		value = va_arg(ap, const char *);
+		if (value == NULL)
+			continue;
+		out = arena_printf(&cli->arena, "%s%c%s=%s", out, joint, key,
+				   cli_escape(cli, value));
+		joint = '&';
+	}
+	va_end(ap);
+	return out;
+}
+
+/* The rows of one key, as {"value":true,...}; row k is the key's first. */
+static void
+filter_values(struct cli *cli, const struct strings *rows, uint32_t k,
+	      struct json *w)
+{
+	size_t len = strcspn(rows->v[k], "=") + 1;
+
+	json_key(w, arena_strndup(&cli->arena, rows->v[k], len - 1));
+	json_open(w, '{');
+	for (uint32_t i = k; i < rows->count; i++)
+		if (strncmp(rows->v[i], rows->v[k], len) == 0)
+			json_put_bool(w, rows->v[i] + len, true);
+	json_close(w, '}');
+}
+
+static bool
+key_seen(const struct strings *rows, uint32_t k)
+{
+	size_t len = strcspn(rows->v[k], "=") + 1;
+
+	for (uint32_t i = 0; i < k; i++)
+		if (strncmp(rows->v[i], rows->v[k], len) == 0)
+			return true;
+	return false;
+}
+
+int
+cli_filters(struct cli *cli, const struct strings *rows, const char **ret,
+	    struct err *e)
+{
+	struct buf b = { 0 };
+	struct json w = { .out = &b };
+
+	*ret = NULL;
+	if (rows->count == 0)
+		return 0;
+	if (rows->count > FILTERS_MAX)
+		return err_set(e, -E2BIG, "more than %d filters", FILTERS_MAX);
+	for (uint32_t i = 0; i < rows->count; i++)
+		if (strchr(rows->v[i], '=') == NULL)
+			return err_set(e, -EINVAL,
+				       "invalid filter '%s': expected "
+				       "name=value",
+				       rows->v[i]);
+	json_open(&w, '{');
+	for (uint32_t i = 0; i < rows->count; i++)
+		if (!key_seen(rows, i))
+			filter_values(cli, rows, i, &w);
+	json_close(&w, '}');
+	*ret = arena_strdup(&cli->arena, buf_cstr(&b));
+	buf_fini(&b);
+	return 0;
+}
+
+/* ---- requests
+ * ----------------------------------------------------------------- */
+
+static int
+code_of_status(int status)
+{
+	switch (status) {
+	case 400:
+		return -EINVAL;
+	case 404:
+		return -ENOENT;
+	case 409:
+		return -EEXIST;
+	case 503:
+		return -EAGAIN;
+	}
+	return -EPROTO;
+}
+
+/* The daemon's {"message":"..."}; else what it said, or the number. */
+static int
+refused(int status, struct buf *body, struct err *e)
+{
+	json_t *tree = json_loadb(body->len ? body->p : "", body->len, 0, NULL);
+	const char *why = json_string_value(json_object_get(tree, "message"));
+	int rc;
+
+	if (why != NULL)
+		rc = err_set(e, code_of_status(status),
+			     "Error response from daemon: %s", why);
+	else
+		rc = err_set(e, code_of_status(status),
+			     "Error response from daemon: HTTP status %d",
+			     status);
+	json_decref(tree);
+	return rc;
+}
+
+int
+cli_exchange(struct cli *cli, const struct http_exchange *x,
+	     struct buf *ret_body, struct err *e)
+{
+	struct http_exchange versioned = *x;
+	int status;
+
+	versioned.path = arena_printf(&cli->arena, "%s%s", API_PREFIX, x->path);
+	status = cli->exchange(cli, &versioned, ret_body, e);
+	if (status == -ENOENT)
+		return -ECONNREFUSED; /* ENOENT is what a 404 gives */
+	if (status < 0)
+		return status;
+	if (status < 200 || status > 299)
+		return refused(status, ret_body, e);
+	return 0;
+}
+
+int
+cli_ask(struct cli *cli, const char *method, const char *path, const char *body,
+	struct buf *ret_body, struct err *e)
+{
+	struct http_exchange x = {
+		.method = method,
+		.path = path,
+		.content_type = body ? "application/json" : NULL,
+		.body = body,
+		.len = body ? strlen(body) : 0,
+	};
+
+	return cli_exchange(cli, &x, ret_body, e);
+}
+
+int
+cli_get(struct cli *cli, const char *path, struct json_t **ret, struct err *e)
+{
+	struct buf body = { 0 };
+	json_error_t where;
+	int rc = cli_ask(cli, "GET", path, NULL, &body, e);
+
+	if (rc == 0) {
+		*ret = json_loadb(body.len ? body.p : "", body.len, 0, &where);
+		if (*ret == NULL)
+			rc = err_set(e, -EPROTO,
+				     "The daemon's answer to %s is not JSON: "
+				     "%s",
+				     path, where.text);
+	}
+	buf_fini(&body);
+	return rc;
+}
+
+static int
+real_exchange(struct cli *cli, const struct http_exchange *x,
+	      struct buf *ret_body, struct err *e)
+{
+	if (cli->http == NULL) {
+		int rc = http_client_new(cli->host, &cli->http, e);
+
+		if (rc != 0)
+			return rc;
+	}
+	return http_exchange(cli->http, x, ret_body, e);
+}
+
+/* ---- main
+ * -------------------------------------------------------------------- */
+
+static int64_t
+real_clock(struct cli *cli)
+{
+	struct timespec now;
+
+	(void)cli;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Docker's rule for the width is the terminal on stdin, else 80. */
+static int
+terminal_width(void)
+{
+	struct winsize size = { 0 };
+
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return DEFAULT_WIDTH;
+}
+
+static int
+print_version(struct cli *cli)
+{
+	const struct cli_hooks *h = cli->hooks;
+
+	fprintf(cli->out, "Swarm version %s, build %s\n",
+		str_or(h ? h->version : NULL, "unknown"),
+		str_or(h ? h->commit : NULL, "unknown"));
+	return CLI_OK;
+}
+
+/* "daemon" is a row for its help and flags; what it does is swarm.c's. */
+static int
+run_hook(struct cli *cli, int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && strcmp(argv[at], "daemon") != 0)
+		at++;
+	check(at < argc);
+	if (cli->hooks == NULL || cli->hooks->daemon_main == NULL)
+		return cli_fail(cli, "This build has no daemon.");
+	return cli->hooks->daemon_main(argc - at, argv + at);
+}
+
+/* A command may have a --host of its own, so this is not flag_str(). */
+static const char *
+global_host(const struct parsed *p)
+{
+	for (size_t i = 0; i < global_flag_count; i++) {
+		const struct strings *v = &p->global[i].values;
+
+		if (str_eq(global_flags[i].name, "host") && v->count > 0)
+			return v->v[v->count - 1];
+	}
+	return NULL;
+}
+
+static int
+run_parsed(struct cli *cli, const struct parsed *p, int argc, char **argv)
+{
+	if (p->command == NULL && !p->help && flag_bool(p, "version"))
+		return print_version(cli);
+	if (p->help || p->command == NULL) {
+		help_print(cli->out, p->command, cli->width);
+		return CLI_OK;
+	}
+	if (p->command->marks & COMMAND_HOOK)
+		return run_hook(cli, argc, argv);
+	cli->host = str_or(global_host(p), cli->host);
+	return p->command->run(cli, p);
+}
+
+int
+cli_run(struct cli *cli, int argc, char **argv)
+{
+	struct parsed p;
+	const char *message = NULL;
+	int rc = command_parse(argc, argv, &cli->arena, &p, &message);
+
+	if (rc != 0) {
+		fputs(cli_clean(&cli->arena, message), cli->err);
+		return rc;
+	}
+	rc = run_parsed(cli, &p, argc, argv);
+	if (fflush(cli->out) != 0 && rc == CLI_OK)
+		return cli_fail(cli, "write to stdout: %s", strerror(errno));
+	return rc;
+}
+
+/* Words that are for the program itself, before any parsing. */
+static bool
+inner_main(int argc, char **argv, const struct cli_hooks *h, int *ret)
+{
+	const struct {
+		const char *word;
+		int (*main)(int, char **);
+	} rows[] = {
+		{ "shim", h->shim_main },
+		{ "image-loader", h->image_loader_main },
+		{ "container-init", h->init_main },
+		{ "whoami", h->whoami_main },
+	};
+
+	for (size_t i = 0; argc > 1 && i < ARRAY_LEN(rows); i++)
+		if (rows[i].main != NULL &&
+		    strcmp(argv[1], rows[i].word) == 0) {
+			*ret = rows[i].main(argc - 1, argv + 1);
+			return true;
+		}
+	return false;
+}
+
+int
+cli_main(int argc, char **argv, const struct cli_hooks *hooks)
+{
+	struct cli cli = {
+		.exchange = real_exchange,
+		.host = str_or(getenv("SWARM_HOST"), DEFAULT_HOST),
+		.out = stdout,
+		.err = stderr,
+		.in_fd = STDIN_FILENO,
+		.in_tty = isatty(STDIN_FILENO) == 1,
+		.out_tty = isatty(STDOUT_FILENO) == 1,
+		.err_tty = isatty(STDERR_FILENO) == 1,
+		.width = terminal_width(),
+		.clock_ns = real_clock,
+		.hooks = hooks,
+	};
+	int rc;
+
+	if (inner_main(argc, argv, hooks, &rc))
+		return rc;
+	arena_init(&cli.arena);
+	rc = cli_run(&cli, argc, argv);
+	http_client_free(cli.http);
+	arena_fini(&cli.arena);
+	return rc;
+}
