@@ -195,6 +195,10 @@ order_prepare(struct agent *a, struct job *j, struct task *expanded)
 	o->address = arena_strdup(arena, j->r.address);
 	if (o->address != NULL)
 		o->gateway = place_gateway(a, arena);
+	if (place_net(j->task) == NET_HOST)
+		o->network = "host";
+	if (place_net(j->task) == NET_NONE)
+		o->network = "none";
 	o->node_id = a->node_id;
 	o->node_hostname = a->description->hostname;
 	o->labels = place_labels(a, j, arena);
