@@ -63,6 +63,7 @@ needs_of(enum op op)
 	case OP_VOLUME_LIST:
 	case OP_NETWORK_LIST:
 	case OP_NETWORK_INSPECT:
+	case OP_NOT_SUPPORTED:
 		return NEEDS_NOTHING;
 	case OP_SWARM_INSPECT:
 	case OP_SWARM_UPDATE:

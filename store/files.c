@@ -1,0 +1,216 @@
+/* files.c - the store's directory, its lock, and its key. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/mem.h"
+#include "store/store_impl.h"
+
+char *
+store_path(const char *dir, const char *name)
+{
+	size_t size = strlen(dir) + strlen(name) + 2;
+	char *path = mem_new(size);
+
+	snprintf(path, size, "%s/%s", dir, name);
+	return path;
+}
+
+/* What may be done about it, for the errors that users meet. */
+static int
+file_error(struct err *e, const char *verb, const char *path)
+{
+	int r = errno;
+
+	switch (r) {
+	case EROFS:
+		return err_set(e, -EROFS,
+			       "%s %s: the file system is read-only; mount it "
+			       "for writing or choose another --root",
+			       verb, path);
+	case ENOSPC:
+	case EDQUOT:
+		return err_set(e, -ENOSPC,
+			       "%s %s: the disk is full; free some space and "
+			       "start again",
+			       verb, path);
+	default:
+		return err_set(e, -r, "%s %s: %s", verb, path, strerror(r));
+	}
+}
+
+static int
+make_dir(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		return err_set(e, -ENOTDIR, "%s is not a directory", path);
+	}
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return file_error(e, "make the directory", path);
+}
+
+int
+store_make_dirs(const char *root, const char *dir, struct err *e)
+{
+	int r = make_dir(root, e);
+
+	return r < 0 ? r : make_dir(dir, e);
+}
+
+static int
+lock_refused(int fd, const char *dir, struct err *e)
+{
+	char text[24] = "";
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+	size_t digits = len > 0 ? strspn(text, "0123456789") : 0;
+
+	text[digits] = '\0';
+	return err_set(e, -EBUSY,
+		       "another swarm daemon (pid %s) uses %s; stop it, or "
+		       "give this one its own --root",
+		       digits > 0 ? text : "unknown", dir);
+}
+
+static int
+write_pid(int fd, const char *path, struct err *e)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
+		return file_error(e, "write", path);
+	return 0;
+}
+
+int
+store_lock(const char *dir, int *ret_fd, struct err *e)
+{
+	owned(mem_freep) char *path = store_path(dir, "lock");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int r = 0;
+
+	if (fd < 0)
+		return file_error(e, "open", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EWOULDBLOCK ? lock_refused(fd, dir, e)
+					 : file_error(e, "lock", path);
+	if (r == 0)
+		r = write_pid(fd, path, e);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int
+store_random(void *p, size_t len, struct err *e)
+{
+	uint8_t *at = p;
+
+	while (len > 0) {
+		ssize_t n = getrandom(at, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(e, -EIO,
+				       "the kernel gives no random "
+				       "bytes");
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+store_sync_dir(const char *dir, struct err *e)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return file_error(e, "open", dir);
+	if (fsync(fd) < 0)
+		r = file_error(e, "sync", dir);
+	close(fd);
+	return r;
+}
+
+bool
+store_file_exists(const char *dir, const char *name)
+{
+	owned(mem_freep) char *path = store_path(dir, name);
+	struct stat st;
+
+	return stat(path, &st) == 0 && st.st_size > 0;
+}
+
+int
+store_read_key(const char *dir, uint8_t ret[RECORD_KEY_LEN], struct err *e)
+{
+	owned(mem_freep) char *path = store_path(dir, "key");
+	uint8_t bytes[RECORD_KEY_LEN + 1];
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	ssize_t len;
+
+	if (fd < 0)
+		return file_error(e, "open", path);
+	len = read(fd, bytes, sizeof(bytes));
+	close(fd);
+	if (len != RECORD_KEY_LEN)
+		return err_set(e, -EIO,
+			       "%s is damaged: a key has %d bytes; put it back "
+			       "from a backup",
+			       path, RECORD_KEY_LEN);
+	memcpy(ret, bytes, RECORD_KEY_LEN);
+	return 0;
+}
+
+static int
+write_key(const char *path, const uint8_t *secret, struct err *e)
+{
+	int fd = open(path,
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		      0600);
+	int r = 0;
+
+	if (fd < 0)
+		return file_error(e, "make", path);
+	if (write(fd, secret, RECORD_KEY_LEN) != RECORD_KEY_LEN ||
+	    fsync(fd) < 0)
+		r = file_error(e, "write", path);
+	close(fd);
+	return r;
+}
+
+/* Whole or not at all: written aside, then renamed. */
+int
+store_make_key(const char *dir, uint8_t ret[RECORD_KEY_LEN], struct err *e)
+{
+	owned(mem_freep) char *path = store_path(dir, "key");
+	owned(mem_freep) char *aside = store_path(dir, "key.new");
+	int r = store_random(ret, RECORD_KEY_LEN, e);
+
+	if (r < 0)
+		return r;
+	r = write_key(aside, ret, e);
+	if (r == 0 && rename(aside, path) < 0)
+		r = file_error(e, "make", path);
+	if (r < 0) {
+		(void)unlink(aside); /* what failed is told already */
+		return r;
+	}
+	return store_sync_dir(dir, e);
+}
