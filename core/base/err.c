@@ -24,6 +24,7 @@ err_wrap(struct err *e, int code, const char *fmt, ...)
 {
 	char inner[sizeof(e->msg)];
 	va_list ap;
+	size_t room, tail;
 	int len;
 
 	check(code < 0);
@@ -34,6 +35,9 @@ err_wrap(struct err *e, int code, const char *fmt, ...)
 	if (len < 0 || (size_t)len + 3 > sizeof(e->msg))
 		return code;
 	memcpy(e->msg + len, ": ", 3);
-	strncat(e->msg, inner, sizeof(e->msg) - (size_t)len - 3);
+	room = sizeof(e->msg) - (size_t)len - 3;
+	tail = strnlen(inner, room);
+	memcpy(e->msg + len + 2, inner, tail);
+	e->msg[(size_t)len + 2 + tail] = '\0';
 	return code;
 }

@@ -77,9 +77,9 @@ str_to_i64(const char *s, int64_t *ret)
 
 	if (!str_to_u64(minus ? s + 1 : s, &v))
 		return false;
-	if (v > (uint64_t)INT64_MAX)
+	if (v > (uint64_t)INT64_MAX + minus)
 		return false;
-	*ret = minus ? -(int64_t)v : (int64_t)v;
+	*ret = (int64_t)(minus ? -v : v);
 	return true;
 }
 
