@@ -20,6 +20,10 @@ struct control_env {
 	const char *root_dir;
 	const char *runtime;
 	const struct node_description *description;
+	/* Of this host; NULL is fine for each. */
+	const char *kernel_version;
+	const char *operating_system; /* PRETTY_NAME of os-release */
+	const char *default_addr;     /* if swarm init is not told an address */
 	bool leader;
 	size_t containers, containers_running; /* of this host */
 	size_t images;			       /* 0 if not known */
