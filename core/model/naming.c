@@ -83,8 +83,6 @@ default_restart(struct task_spec *s, struct arena *a)
 		r->delay_ns = (struct opt_i64){ true, RESTART_DELAY_NS };
 	if (!r->max_attempts.set)
 		r->max_attempts.set = true;
-	if (!r->window_ns.set)
-		r->window_ns.set = true;
 }
 
 static void

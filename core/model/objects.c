@@ -256,7 +256,9 @@ LOCAL_TYPE(replicated_job_mode, "ReplicatedJob",
 	OPT_U64(total_completions, "TotalCompletions", 2, OMIT));
 #undef THIS
 
-static const struct type empty_type = { "Empty", sizeof(struct empty), NULL, 0 };
+static const struct type empty_type = {
+	"Empty", sizeof(struct empty), NULL, 0
+};
 
 #define THIS struct service_mode
 LOCAL_TYPE(service_mode, "Mode",
@@ -451,7 +453,8 @@ LOCAL_TYPE(orchestration_config, "Orchestration",
 LOCAL_TYPE(raft_config, "Raft",
 	U64(snapshot_interval, "SnapshotInterval", 1, OMIT),
 	OPT_U64(keep_old_snapshots, "KeepOldSnapshots", 2, OMIT),
-	U64(log_entries_for_slow_followers, "LogEntriesForSlowFollowers", 3, OMIT),
+	U64(log_entries_for_slow_followers, "LogEntriesForSlowFollowers", 3,
+		OMIT),
 	I64(election_tick, "ElectionTick", 4, 0),
 	I64(heartbeat_tick, "HeartbeatTick", 5, 0));
 #undef THIS
@@ -504,7 +507,7 @@ TYPE(cluster, "Cluster",
 	STRUCT(spec, "Spec", 2, 0, cluster_spec),
 	STRUCT(tls, "TLSInfo", 3, 0, tls_info),
 	BOOL(root_rotation_in_progress, "RootRotationInProgress", 4, 0),
-	STRINGS(default_addr_pool, "DefaultAddrPool", 5, 0),
+	STRINGS(default_addr_pool, "DefaultAddrPool", 5, FIELD_NULL),
 	U64(subnet_size, "SubnetSize", 6, 0),
 	U64(data_path_port, "DataPathPort", 7, 0),
 	STRUCT(join_tokens, "JoinTokens", 8, 0, join_tokens));

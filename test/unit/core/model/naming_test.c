@@ -60,7 +60,7 @@ T(defaults_are_filled_in_as_docker_does)
 		"\"ContainerSpec\":{\"Image\":\"i\","
 		"\"StopGracePeriod\":10000000000,\"DNSConfig\":{}},"
 		"\"Resources\":{},\"RestartPolicy\":{\"Condition\":\"any\","
-		"\"Delay\":5000000000,\"MaxAttempts\":0,\"Window\":0},"
+		"\"Delay\":5000000000,\"MaxAttempts\":0},"
 		"\"Placement\":{},\"ForceUpdate\":0},"
 		"\"Mode\":{\"Replicated\":{\"Replicas\":1}},"
 		"\"UpdateConfig\":{\"Parallelism\":1,\"FailureAction\":"
