@@ -39,7 +39,8 @@ void log_writer_close(struct log_writer *w);
 /*
  * Streams one or several tasks' logs merged by time, as Docker's multiplexed
  * frames (facts 12.2) or raw when raw is set; follow waits for more through
- * inotify until the task is marked as ended.
+ * inotify until all tasks are marked as ended. The first piece comes from the
+ * loop, never from within log_stream_open().
  */
 struct ev_loop;
 struct log_options;
@@ -50,6 +51,11 @@ struct log_stream_config {
 	const char *root; /* ROOT */
 	struct ev_loop *loop;
 	bool raw; /* no frames: a TTY's */
+	/*
+	 * Followed, and tasks may join later: it does not end when all have
+	 * ended (service logs), as it else does (a container's).
+	 */
+	bool endless;
 	/*
 	 * A piece of the body; gives false when the client's queue is full:
 	 * then log_stream_resume() says when to go on. ended: no more comes
