@@ -60,8 +60,7 @@ field_is_zero(const struct field *f, const void *p)
 	unreachable();
 }
 
-/* The bytes of a field that is not a struct in line. */
-static size_t
+size_t
 field_size(const struct field *f)
 {
 	switch ((enum field_kind)f->kind) {
@@ -93,7 +92,7 @@ field_size(const struct field *f)
 		return 0;
 	case FIELD_STRUCT:
 	case FIELD_EMBED:
-		break;
+		return f->type->size;
 	}
 	unreachable();
 }

@@ -16,6 +16,9 @@ field_at(const struct field *f, const void *obj)
 	return (char *)obj + f->offset;
 }
 
+/* What the field takes in its struct; 0 if it has no place there. */
+size_t field_size(const struct field *f);
+
 /* Is this the value that is left out? Structs: all their fields are. */
 bool field_is_zero(const struct field *f, const void *p);
 void field_clear(const struct field *f, void *p);

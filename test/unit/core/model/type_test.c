@@ -82,6 +82,64 @@ T(rows_lie_in_their_struct_and_name_what_their_kind_needs)
 	each_type(fits_its_struct);
 }
 
+/* How far the next field may be from the end of the one before it. */
+static size_t
+alignment(const struct field *f)
+{
+	switch ((enum field_kind)f->kind) {
+	case FIELD_BOOL:
+		return _Alignof(bool);
+	case FIELD_ENUM:
+	case FIELD_OPT_BOOL:
+		return _Alignof(int);
+	default: /* all else holds 64 bits */
+		return _Alignof(void *);
+	}
+}
+
+/* The field at or after that offset which is nearest to it, or NULL. */
+static const struct field *
+next_field(const struct type *t, size_t offset)
+{
+	const struct field *next = NULL;
+
+	for (uint32_t i = 0; i < t->field_count; i++) {
+		const struct field *f = &t->fields[i];
+
+		if (field_size(f) > 0 && f->offset >= offset &&
+		    (next == NULL || f->offset < next->offset))
+			next = f;
+	}
+	return next;
+}
+
+/* A member without a row would be a gap, two rows of one an overlap. */
+static void
+has_no_gap(const struct type *t)
+{
+	const struct field *f;
+	size_t end = 0, total = 0, sum = 0;
+
+	T_ROW(t->name);
+	if (t == &object_head_type || t->field_count == 0)
+		return; /* it keeps more than its rows */
+	for (; (f = next_field(t, end)) != NULL; end = f->offset + sum) {
+		T_ROW(f->name);
+		OK(f->offset - end < alignment(f));
+		sum = field_size(f);
+		total += sum;
+	}
+	OK(t->size - end < _Alignof(void *));
+	for (uint32_t i = 0; i < t->field_count; i++)
+		total -= field_size(&t->fields[i]);
+	EQ(total, 0);
+}
+
+T(every_member_has_one_row)
+{
+	each_type(has_no_gap);
+}
+
 static void
 survives_msgpack(const struct type *t)
 {
@@ -234,6 +292,56 @@ T(a_copy_shares_nothing)
 	memset(&other, 0, sizeof(other));
 	fill(&(struct filler){ &a, 7 }, &service_spec_type, &other);
 	OK(model_equal(&service_spec_type, &copy, &other));
+	arena_fini(&a);
+}
+
+T(small_differences_are_seen)
+{
+	static const struct {
+		const char *x, *y;
+	} rows[] = {
+		{ "{\"Name\":\"a\"}", "{\"Name\":\"b\"}" },
+		{ "{\"Labels\":{\"a\":\"1\"}}", "{\"Labels\":{\"a\":\"2\"}}" },
+		{ "{\"Labels\":{\"a\":\"1\"}}", "{\"Labels\":{\"b\":\"1\"}}" },
+		{ "{\"Mode\":{\"Replicated\":{\"Replicas\":0}}}",
+		  "{\"Mode\":{\"Replicated\":{}}}" },
+		{ "{\"Mode\":{\"Replicated\":{\"Replicas\":2}}}",
+		  "{\"Mode\":{\"Replicated\":{\"Replicas\":3}}}" },
+		{ "{\"Mode\":{\"Global\":{}}}", "{\"Mode\":{}}" },
+		{ "{\"UpdateConfig\":{\"Order\":\"stop-first\"}}",
+		  "{\"UpdateConfig\":{\"Order\":\"start-first\"}}" },
+		{ "{\"UpdateConfig\":{\"MaxFailureRatio\":0.1}}",
+		  "{\"UpdateConfig\":{\"MaxFailureRatio\":0.2}}" },
+		{ "{\"UpdateConfig\":{\"Delay\":1}}",
+		  "{\"UpdateConfig\":{\"Delay\":2}}" },
+		{ "{\"TaskTemplate\":{\"ContainerSpec\":{\"Env\":[\"a\"]}}}",
+		  "{\"TaskTemplate\":{\"ContainerSpec\":{\"Env\":[\"b\"]}}}" },
+		{ "{\"TaskTemplate\":{\"ContainerSpec\":{\"Init\":true}}}",
+		  "{\"TaskTemplate\":{\"ContainerSpec\":{\"Init\":false}}}" },
+		{ "{\"EndpointSpec\":{\"Ports\":[{\"TargetPort\":1}]}}",
+		  "{\"EndpointSpec\":{\"Ports\":[{\"TargetPort\":2}]}}" },
+	};
+	const struct type *t = &service_spec_type;
+	struct service_spec x, y;
+	struct tls_info one = { .issuer_subject = { (const uint8_t *)"a", 1 } };
+	struct cluster c = { .tls = one }, d = { .tls = one };
+	struct arena a;
+	struct err e;
+
+	arena_init(&a);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		T_ROW(rows[i].x);
+		EQ(model_json_read(t, rows[i].x, strlen(rows[i].x), &a, &x, &e),
+		   0);
+		EQ(model_json_read(t, rows[i].y, strlen(rows[i].y), &a, &y, &e),
+		   0);
+		OK(model_equal(t, &x, &x));
+		OK(!model_equal(t, &x, &y));
+		OK(!model_equal(t, &y, &x));
+	}
+	OK(model_equal(&cluster_type, &c, &d));
+	d.tls.issuer_subject.p = (const uint8_t *)"b";
+	OK(!model_equal(&cluster_type, &c, &d));
 	arena_fini(&a);
 }
 
