@@ -41,7 +41,7 @@ struct wire {
 };
 
 static struct member m[MEMBERS_MAX];
-static struct wire wires[WIRE_MAX];
+static struct wire *wires[WIRE_MAX];
 static size_t wire_count;
 static uint32_t member_count;
 static uint64_t now_ms;
@@ -72,6 +72,13 @@ copy_entries(const struct raft_entry *from, size_t count, uint64_t *values,
 		to[i].data = to[i].len > 0 ? &values[i] : NULL;
 		OK(to[i].len == 0 || to[i].len == sizeof(values[i]));
 	}
+}
+
+static void
+forget_wires(void)
+{
+	while (wire_count > 0)
+		mem_free(wires[--wire_count]);
 }
 
 static void
@@ -108,7 +115,7 @@ cluster(uint32_t count)
 	member_count = count;
 	now_ms = 1000;
 	rnd = 42;
-	wire_count = 0;
+	forget_wires();
 	memset(m, 0, sizeof(m));
 	memset(committed_term, 0, sizeof(committed_term));
 	memset(leader_of_term, 0, sizeof(leader_of_term));
@@ -119,6 +126,7 @@ cluster(uint32_t count)
 static void
 end(void)
 {
+	forget_wires();
 	for (uint32_t i = 0; i < member_count; i++)
 		raft_free(m[i].raft);
 }
@@ -181,13 +189,13 @@ collect(uint32_t i)
 		copy_entries(w.entries, w.entry_count, t->values, t->entries);
 	}
 	while (raft_msg_next(m[i].raft, &msg)) {
-		struct wire *t = &wires[wire_count];
+		struct wire *t;
 
 		check_promise(i, &msg);
 		EQ(msg.from, i + 1);
 		if (wire_count == WIRE_MAX)
 			continue; /* lost */
-		wire_count++;
+		t = wires[wire_count++] = mem_new(sizeof(*t));
 		t->msg = msg;
 		copy_entries(msg.entries, msg.entry_count, t->values,
 			     t->entries);
@@ -206,12 +214,13 @@ tick(uint32_t i)
 static void
 write_one(uint32_t i)
 {
-	struct write t = m[i].writes[0];
+	static struct write t;
 	struct raft_event ev = { .type = RAFT_PERSISTED,
 				 .now_ms = now_ms,
-				 .seq = t.w.seq };
+				 .seq = m[i].writes[0].w.seq };
 	struct disk *d = &m[i].disk;
 
+	t = m[i].writes[0];
 	m[i].write_count--;
 	memmove(m[i].writes, m[i].writes + 1,
 		m[i].write_count * sizeof(m[i].writes[0]));
@@ -237,38 +246,26 @@ write_all(uint32_t i)
 }
 
 static void
-deliver(const struct wire *t)
+deliver(struct wire *t)
 {
-	struct wire copy = *t;
 	struct raft_event ev = { .type = RAFT_RECV,
 				 .now_ms = now_ms,
-				 .msg = &copy.msg };
-	uint32_t to = (uint32_t)copy.msg.to - 1;
+				 .msg = &t->msg };
+	uint32_t to = (uint32_t)t->msg.to - 1;
 
-	copy_entries(t->entries, t->msg.entry_count, copy.values, copy.entries);
-	for (size_t i = 0; i < copy.msg.entry_count; i++)
-		if (copy.entries[i].len > 0)
-			copy.values[i] = t->values[i];
-	copy.msg.entries = copy.entries;
+	t->msg.entries = t->entries;
 	raft_step(m[to].raft, &ev);
 	collect(to);
 }
 
-static struct wire
+static struct wire *
 take_wire(size_t at)
 {
-	struct wire t = wires[at];
+	struct wire *t = wires[at];
 
 	wire_count--;
 	memmove(wires + at, wires + at + 1,
 		(wire_count - at) * sizeof(wires[0]));
-	for (size_t i = 0; i < wire_count; i++)
-		for (size_t k = 0; k < wires[i].msg.entry_count; k++)
-			if (wires[i].entries[k].len > 0)
-				wires[i].entries[k].data = &wires[i].values[k];
-	for (size_t k = 0; k < t.msg.entry_count; k++)
-		if (t.entries[k].len > 0)
-			t.entries[k].data = &t.values[k];
 	return t;
 }
 
@@ -286,15 +283,13 @@ settle(uint32_t cut)
 			}
 		}
 		while (wire_count > 0) {
-			struct wire t = take_wire(0);
+			struct wire *t = take_wire(0);
 
 			moved = true;
-			for (size_t k = 0; k < t.msg.entry_count; k++)
-				if (t.entries[k].len > 0)
-					t.entries[k].data = &t.values[k];
-			if (!(cut & BIT(t.msg.from - 1)) &&
-			    !(cut & BIT(t.msg.to - 1)))
-				deliver(&t);
+			if (!(cut & BIT(t->msg.from - 1)) &&
+			    !(cut & BIT(t->msg.to - 1)))
+				deliver(t);
+			mem_free(t);
 		}
 		if (!moved)
 			return;
@@ -524,11 +519,11 @@ T(a_vote_is_given_once_a_term_and_to_good_logs_only)
 		T_ROW(rows[i].name);
 		if (ask.index_term > ask.term)
 			ask.index_term = ask.term;
-		wire_count = 0;
+		forget_wires();
 		say(0, &ask);
 		write_all(0);
 		EQ(wire_count, 1);
-		EQ(wires[0].msg.ok, rows[i].want);
+		EQ(wires[0]->msg.ok, rows[i].want);
 	}
 	end();
 }
@@ -544,7 +539,7 @@ T(a_vote_waits_for_the_disk)
 	EQ(wire_count, 0);
 	write_all(0);
 	EQ(wire_count, 1);
-	OK(wires[0].msg.ok);
+	OK(wires[0]->msg.ok);
 	end();
 }
 
@@ -576,8 +571,8 @@ T(entries_are_acknowledged_when_they_are_on_the_disk_and_not_before)
 	EQ(wire_count, 0);
 	write_all(0);
 	EQ(wire_count, 1);
-	OK(wires[0].msg.ok);
-	EQ(wires[0].msg.match, 2);
+	OK(wires[0]->msg.ok);
+	EQ(wires[0]->msg.match, 2);
 	end();
 }
 
@@ -591,17 +586,17 @@ T(a_gap_or_another_term_is_refused_with_a_hint)
 	cluster(3);
 	say(0, &msg);
 	write_all(0);
-	wire_count = 0;
+	forget_wires();
 	msg = append(4, 9, 3, NULL, 0);
 	say(0, &msg);
 	write_all(0);
-	OK(!wires[0].msg.ok);
-	EQ(wires[0].msg.match, 3); /* the log ends there */
-	wire_count = 0;
+	OK(!wires[0]->msg.ok);
+	EQ(wires[0]->msg.match, 3); /* the log ends there */
+	forget_wires();
 	msg = append(4, 3, 3, NULL, 0);
 	say(0, &msg);
-	OK(!wires[0].msg.ok);
-	EQ(wires[0].msg.match, 1); /* the whole term is skipped */
+	OK(!wires[0]->msg.ok);
+	EQ(wires[0]->msg.match, 1); /* the whole term is skipped */
 	end();
 }
 
@@ -647,7 +642,7 @@ T(a_late_report_does_not_count_for_what_was_written_again)
 	msg = append(3, 0, 0, a, 2);
 	say(0, &msg); /* write 3: index 2 has term 1 again */
 	EQ(m[0].write_count, 3);
-	wire_count = 0;
+	forget_wires();
 	ev.now_ms = now_ms;
 	ev.seq = m[0].writes[0].w.seq;
 	raft_step(m[0].raft, &ev);
@@ -662,7 +657,7 @@ T(a_late_report_does_not_count_for_what_was_written_again)
 	EQ(wire_count, 0);
 	write_one(0);
 	EQ(wire_count, 1);
-	EQ(wires[0].msg.match, 2);
+	EQ(wires[0]->msg.match, 2);
 	end();
 }
 
@@ -809,13 +804,11 @@ random_step(uint64_t *value)
 	uint64_t index, term;
 
 	if (dice < 45 && wire_count > 0) {
-		struct wire t = take_wire(rand_next(&rnd) % wire_count);
+		struct wire *t = take_wire(rand_next(&rnd) % wire_count);
 
-		for (size_t k = 0; k < t.msg.entry_count; k++)
-			if (t.entries[k].len > 0)
-				t.entries[k].data = &t.values[k];
 		if (dice < 40) /* else it is lost */
-			deliver(&t);
+			deliver(t);
+		mem_free(t);
 	} else if (dice < 75 && m[i].write_count > 0) {
 		write_one(i);
 	} else if (dice < 85) {
