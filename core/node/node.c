@@ -197,3 +197,9 @@ node_id(const struct node *n)
 {
 	return n->life == LIFE_NONE ? NULL : n->node_id;
 }
+
+bool
+node_is_leader(const struct node *n)
+{
+	return n->manager != NULL;
+}

@@ -92,7 +92,7 @@ struct node_config {
 	const struct stored *stored;
 };
 
-/* The config is borrowed for the call; stored's objects are taken over. */
+/* All is borrowed for the call, and copied. */
 struct node *node_new(const struct node_config *config, struct now now);
 void node_free(struct node *n); /* NULL is fine */
 
@@ -110,6 +110,8 @@ const char *node_swarm_state(const struct node *n);
 struct state;
 const struct state *node_state(const struct node *n);
 const char *node_id(const struct node *n); /* NULL: not in a cluster */
+/* It leads, and its tables hold all that was ever acknowledged. */
+bool node_is_leader(const struct node *n);
 
 /* For ping: "inactive", "active/manager", "active/worker", "error". */
 const char *node_swarm_state(const struct node *n);

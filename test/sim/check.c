@@ -1,0 +1,222 @@
+/* check.c - what must hold: after each commit, each start, and in the end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/str.h"
+#include "core/model/naming.h"
+#include "test/sim/sim.h"
+
+/* ---- task states only grow --------------------------------------------------
+ */
+
+static struct seen_task *
+seen(struct world *w, const char *id)
+{
+	size_t low = 0, high = w->seen_count;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (strcmp(w->seen[mid].id, id) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < w->seen_count && strcmp(w->seen[low].id, id) == 0)
+		return &w->seen[low];
+	if (w->seen_count == TASKS_MAX) {
+		w->seen_count = 0; /* only younger ones matter */
+		low = 0;
+	}
+	memmove(w->seen + low + 1, w->seen + low,
+		(w->seen_count - low) * sizeof(*w->seen));
+	w->seen_count++;
+	w->seen[low].state = 0;
+	snprintf(w->seen[low].id, sizeof(w->seen[low].id), "%s", id);
+	return &w->seen[low];
+}
+
+static void
+check_growth(struct world *w, const struct task *t)
+{
+	struct seen_task *s = seen(w, t->head.id);
+
+	if (t->status.state < s->state)
+		world_fail(w, "task %s went back from state %d to %d",
+			   t->head.id, s->state, t->status.state);
+	s->state = t->status.state;
+}
+
+static bool
+is_live(const struct task *t)
+{
+	return t->desired_state <= TASK_RUNNING &&
+	       t->status.state <= TASK_RUNNING;
+}
+
+/* start-first lets the new one and the old one run for a while. */
+static void
+check_slot(struct world *w, const struct task_span *span, size_t i)
+{
+	const struct task *t = span->v[i];
+	int live = 0;
+
+	for (size_t k = 0; k < span->count; k++)
+		if (span->v[k]->slot == t->slot && is_live(span->v[k]))
+			live++;
+	if (live > 2)
+		world_fail(w, "%d tasks live in slot %d of %s", live,
+			   (int)t->slot, t->service_name);
+}
+
+static void
+check_service_tasks(struct world *w, const struct service *s)
+{
+	struct task_span span =
+		state_tasks_of_service(node_state(w->node), s->head.id);
+
+	for (size_t i = 0; i < span.count; i++)
+		if (is_live(span.v[i]))
+			check_slot(w, &span, i);
+}
+
+void
+check_after_commit(struct world *w)
+{
+	const struct state *s = node_state(w->node);
+	const char *bad = disk_check(&w->disk);
+
+	if (bad != NULL)
+		world_fail(w, "on the disk: %s", bad);
+	/* Before it leads again it is behind what was committed. */
+	if (s == NULL || !node_is_leader(w->node))
+		return;
+	for (size_t i = 0; i < state_count(s, OBJECT_TASK); i++)
+		check_growth(w, state_at(s, OBJECT_TASK, i));
+	for (size_t i = 0; i < state_count(s, OBJECT_SERVICE); i++)
+		check_service_tasks(w, state_at(s, OBJECT_SERVICE, i));
+}
+
+/* ---- what was acknowledged is there
+ * ------------------------------------------- */
+
+static uint64_t
+rev_of(const struct state *s, int service)
+{
+	const struct service *found;
+	uint64_t rev = 0;
+	char name[8];
+
+	snprintf(name, sizeof(name), "s%d", service);
+	found = state_service_named(s, name);
+	if (found != NULL)
+		check(str_to_u64(kvs_get(&found->spec.labels, "rev"), &rev));
+	return rev;
+}
+
+static void
+check_known(struct world *w, const struct state *s, int service)
+{
+	struct known *k = &w->known[service];
+	uint64_t rev = rev_of(s, service);
+	bool fine = rev == k->acked_rev;
+
+	for (size_t i = 0; i < k->asked_count; i++)
+		fine = fine || k->asked_rev[i] == rev;
+	if (!fine)
+		world_fail(w,
+			   "service s%d has revision %d, but %d was "
+			   "acknowledged",
+			   service, (int)rev, (int)k->acked_rev);
+	/* Now it is known: what was on its way is not any more. */
+	k->acked_rev = rev;
+	k->asked_count = 0;
+}
+
+/* Called once the node has taken office again. */
+void
+check_after_start(struct world *w)
+{
+	const struct state *s = node_state(w->node);
+	bool is_in = node_id(w->node) != NULL;
+
+	if (w->member && !is_in && !w->maybe_out)
+		world_fail(w, "the cluster is gone");
+	if (!w->member && is_in && !w->maybe_in && !w->maybe_out)
+		world_fail(w, "the cluster is back");
+	w->member = s != NULL;
+	w->maybe_in = false;
+	if (!is_in) {
+		w->maybe_out = false;
+		memset(w->known, 0, sizeof(w->known));
+	}
+	if (s == NULL || w->maybe_out)
+		return;
+	if (state_cluster(s) == NULL)
+		world_fail(w, "there is a cluster without a cluster object");
+	for (int i = 0; i < SERVICES; i++)
+		check_known(w, s, i);
+}
+
+/* ---- in the end
+ * --------------------------------------------------------------------- */
+
+static size_t
+running(const struct world *w, const char *task_id)
+{
+	for (size_t i = 0; i < w->container_count; i++)
+		if (strcmp(w->containers[i].task_id, task_id) == 0)
+			return w->containers[i].phase == RUNNER_PHASE_RUNNING;
+	return 0;
+}
+
+static void
+check_service_runs(struct world *w, const struct service *s)
+{
+	struct task_span span =
+		state_tasks_of_service(node_state(w->node), s->head.id);
+	uint64_t up = 0, containers = 0, want = service_replicas(&s->spec);
+
+	for (size_t i = 0; i < span.count; i++) {
+		const struct task *t = span.v[i];
+
+		if (t->desired_state != TASK_RUNNING ||
+		    t->status.state != TASK_RUNNING)
+			continue;
+		up++;
+		containers += running(w, t->head.id);
+	}
+	if (up != want || containers != want)
+		world_fail(w,
+			   "service %s: %d tasks, %d containers run, want %d",
+			   s->spec.name, (int)up, (int)containers, (int)want);
+}
+
+static void
+check_container_known(struct world *w, const struct container *c)
+{
+	const struct state *s = node_state(w->node);
+	const struct task *t =
+		s == NULL ? NULL : state_get(s, OBJECT_TASK, c->task_id);
+
+	if (t == NULL)
+		world_fail(w, "a container of %s is left over", c->task_id);
+	else if (c->phase == RUNNER_PHASE_RUNNING &&
+		 t->desired_state != TASK_RUNNING)
+		world_fail(w, "%s still runs, and should be %d", c->task_id,
+			   t->desired_state);
+}
+
+void
+check_converged(struct world *w)
+{
+	const struct state *s = node_state(w->node);
+
+	for (size_t i = 0; i < w->container_count; i++)
+		check_container_known(w, &w->containers[i]);
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < state_count(s, OBJECT_SERVICE); i++)
+		check_service_runs(w, state_at(s, OBJECT_SERVICE, i));
+}

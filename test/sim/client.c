@@ -1,0 +1,355 @@
+/*
+ * client.c - someone who asks for random things, and remembers what was
+ * acknowledged: that is what must be there after a crash.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/check.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/model/request.h"
+#include "test/sim/sim.h"
+
+static struct asked_for *
+ask_for(struct world *w, enum asked kind, enum op op)
+{
+	struct asked_for *a;
+
+	if (w->asked_count == REQUESTS_MAX) {
+		/* Only what was not answered matters. */
+		size_t kept = 0;
+
+		for (size_t i = 0; i < w->asked_count; i++)
+			if (!w->asked[i].ended)
+				w->asked[kept++] = w->asked[i];
+		w->asked_count = kept;
+		check(kept < REQUESTS_MAX);
+	}
+	a = &w->asked[w->asked_count++];
+	*a = (struct asked_for){
+		.id = ++w->next_request, .kind = kind, .op = op, .service = -1
+	};
+	return a;
+}
+
+struct query {
+	struct kv v[6];
+	uint32_t count;
+};
+
+static void
+send(struct world *w, const struct asked_for *a, const char *target,
+     struct query *q, const char *body)
+{
+	struct request r = { .id = a->id,
+			     .op = a->op,
+			     .where = OP_AT_NODE,
+			     .target = target,
+			     .body = body,
+			     .body_len = body ? strlen(body) : 0,
+			     .api_minor = API_MINOR_MAX };
+	struct event ev = { .type = EVENT_REQUEST, .request = &r };
+
+	if (q != NULL)
+		r.query = (struct kvs){ q->v, q->count };
+	world_trace(w, "ask %d: op %d %s", (int)a->id, a->op,
+		    target ? target : "");
+	world_give(w, &ev);
+}
+
+static void
+spec_text(char *ret, size_t size, int service, const struct asked_for *a,
+	  struct world *w)
+{
+	static const char *const condition[] = { "any", "any", "on-failure",
+						 "any" };
+	/* After a run that ended well on-failure does not start again, so in
+	 * the end such a service may have fewer than its replicas. */
+	const char *when = condition[dice(w, 2)];
+
+	snprintf(ret, size,
+		 "{\"Name\":\"s%d\",\"Labels\":{\"rev\":\"%llu\"},"
+		 "\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":\"img:%d\","
+		 "\"Env\":[\"R=%d\"]},"
+		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}},"
+		 "\"Mode\":{\"Replicated\":{\"Replicas\":%llu}},"
+		 "\"UpdateConfig\":{\"Parallelism\":%d,\"Delay\":%d,"
+		 "\"Order\":\"%s\"}}",
+		 service, (unsigned long long)a->rev, (int)dice(w, 2),
+		 (int)dice(w, 2), when, (int)dice(w, 3) * 1000000000,
+		 (unsigned long long)a->replicas, (int)dice(w, 3),
+		 (int)dice(w, 2) * 500000000,
+		 dice(w, 4) ? "stop-first" : "start-first");
+}
+
+static void
+may_become(struct world *w, int service, uint64_t rev)
+{
+	struct known *k = &w->known[service];
+
+	check(k->asked_count < ARRAY_LEN(k->asked_rev));
+	k->asked_rev[k->asked_count++] = rev;
+}
+
+static bool
+can_ask(const struct world *w, int service)
+{
+	const struct known *k = &w->known[service];
+
+	return k->asked_count < ARRAY_LEN(k->asked_rev) && w->member &&
+	       !w->maybe_out;
+}
+
+static void
+create(struct world *w, int service)
+{
+	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_CREATE);
+	char body[1024];
+
+	a->service = service;
+	a->rev = ++w->next_rev;
+	a->replicas = dice(w, 5);
+	spec_text(body, sizeof(body), service, a, w);
+	if (dice(w, 10) == 0)
+		snprintf(body, sizeof(body), "{\"Name\":\"bad name/\"}");
+	may_become(w, service, a->rev);
+	send(w, a, NULL, NULL, body);
+}
+
+static void
+update(struct world *w, int service)
+{
+	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_UPDATE);
+	const struct service *now = NULL;
+	struct query q = { 0 };
+	char body[1024], version[24], name[8];
+	uint64_t index = 5;
+
+	snprintf(name, sizeof(name), "s%d", service);
+	if (node_state(w->node) != NULL)
+		now = state_service_named(node_state(w->node), name);
+	if (now != NULL)
+		index = now->head.version.index;
+	if (dice(w, 8) == 0)
+		index += dice(w, 3);
+	snprintf(version, sizeof(version), "%llu", (unsigned long long)index);
+	q.v[q.count++] = (struct kv){ "version", version };
+	a->service = service;
+	a->rev = ++w->next_rev;
+	a->replicas = dice(w, 6);
+	spec_text(body, sizeof(body), service, a, w);
+	may_become(w, service, a->rev);
+	send(w, a, name, &q, body);
+}
+
+static void
+remove_service(struct world *w, int service)
+{
+	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_REMOVE);
+	char name[8];
+
+	snprintf(name, sizeof(name), "s%d", service);
+	a->service = service;
+	may_become(w, service, 0);
+	send(w, a, name, NULL, NULL);
+}
+
+static void
+read_something(struct world *w)
+{
+	static const enum op ops[] = { OP_SERVICE_LIST,	 OP_TASK_LIST,
+				       OP_NODE_LIST,	 OP_INFO,
+				       OP_VERSION,	 OP_SWARM_INSPECT,
+				       OP_CONTAINER_LIST };
+
+	send(w, ask_for(w, ASKED_READ, ops[dice(w, ARRAY_LEN(ops))]), NULL,
+	     NULL, NULL);
+}
+
+static void
+watch(struct world *w)
+{
+	struct asked_for *a = ask_for(w, ASKED_STREAM, OP_EVENTS);
+	char until[32];
+	struct query q = { 0 };
+
+	snprintf(until, sizeof(until), "%lld",
+		 (long long)(w->now.wall_ns / NS_PER_S + 5));
+	if (dice(w, 2))
+		q.v[q.count++] = (struct kv){ "since", "1" };
+	if (dice(w, 2))
+		q.v[q.count++] = (struct kv){ "until", until };
+	send(w, a, NULL, &q, NULL);
+}
+
+static void
+leave(struct world *w)
+{
+	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SWARM_LEAVE);
+	struct query q = { .v = { { "force", "1" } }, .count = 1 };
+
+	if (dice(w, 2) == 0) {
+		send(w, a, NULL, NULL, NULL); /* refused */
+		return;
+	}
+	w->maybe_out = true;
+	send(w, a, NULL, &q, NULL);
+}
+
+void
+client_init(struct world *w)
+{
+	w->maybe_in = true;
+	send(w, ask_for(w, ASKED_CHANGE, OP_SWARM_INIT), NULL, NULL,
+	     "{\"ListenAddr\":\"0.0.0.0:2377\"}");
+}
+
+static void
+hang_up(struct world *w)
+{
+	struct event ev = { .type = EVENT_REQUEST_GONE };
+	struct asked_for *a;
+
+	if (w->asked_count == 0)
+		return;
+	a = &w->asked[dice(w, w->asked_count)];
+	if (a->ended)
+		return;
+	a->ended = true; /* an answer now would be one too many */
+	ev.request_id = a->id;
+	world_give(w, &ev);
+}
+
+void
+client_ask(struct world *w)
+{
+	int service = (int)dice(w, SERVICES);
+	uint64_t what = dice(w, 100);
+
+	if (!w->member && dice(w, 3) != 0)
+		client_init(w);
+	else if (what < 20 && can_ask(w, service))
+		create(w, service);
+	else if (what < 50 && can_ask(w, service))
+		update(w, service);
+	else if (what < 60 && can_ask(w, service))
+		remove_service(w, service);
+	else if (what < 80)
+		read_something(w);
+	else if (what < 90)
+		watch(w);
+	else if (what < 98)
+		hang_up(w);
+	else if (dice(w, 3) == 0)
+		leave(w);
+}
+
+/* ---- answers
+ * ------------------------------------------------------------------ */
+
+static struct asked_for *
+find(struct world *w, uint64_t id)
+{
+	for (size_t i = w->asked_count; i > 0; i--)
+		if (w->asked[i - 1].id == id)
+			return &w->asked[i - 1];
+	return NULL;
+}
+
+/* Changes of one service apply in the order of their acknowledgements; what
+ * was asked for before may still be refused or applied after this one. */
+static void
+acknowledged(struct world *w, const struct asked_for *a)
+{
+	struct known *k = &w->known[a->service];
+	size_t kept = 0;
+
+	w->changes_acked++;
+	k->acked_rev = a->rev;
+	k->acked_seq = a->id;
+	for (size_t i = 0; i < k->asked_count; i++)
+		if (k->asked_rev[i] != a->rev || a->rev == 0)
+			k->asked_rev[kept++] = k->asked_rev[i];
+	k->asked_count = kept;
+}
+
+static void
+refused(struct world *w, const struct asked_for *a)
+{
+	struct known *k = &w->known[a->service];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < k->asked_count; i++)
+		if (k->asked_rev[i] != a->rev || a->rev == 0)
+			k->asked_rev[kept++] = k->asked_rev[i];
+	k->asked_count = kept;
+}
+
+static void
+check_durable(struct world *w, const struct asked_for *a)
+{
+	const struct service *s;
+	char name[8];
+
+	if (a->rev == 0 || node_state(w->node) == NULL)
+		return;
+	snprintf(name, sizeof(name), "s%d", a->service);
+	s = state_service_named(node_state(w->node), name);
+	if (s != NULL && s->head.version.index > disk_last(&w->disk))
+		world_fail(w, "%s was acknowledged before it was on the disk",
+			   name);
+}
+
+static void
+take_membership(struct world *w, const struct asked_for *a, int status)
+{
+	if (a->op == OP_SWARM_INIT && status == 200) {
+		w->member = true;
+		w->maybe_in = false;
+	}
+	if (a->op == OP_SWARM_LEAVE && status == 200) {
+		w->member = w->maybe_in = w->maybe_out = false;
+		memset(w->known, 0, sizeof(w->known));
+	}
+}
+
+void
+client_reply(struct world *w, const struct effect *e)
+{
+	struct asked_for *a = find(w, e->request_id);
+
+	if (a == NULL || a->ended) {
+		world_fail(w, "request %llu ended twice, or never was",
+			   (unsigned long long)e->request_id);
+		return;
+	}
+	w->replies++;
+	if (e->type == EFFECT_STREAM) {
+		if (a->kind != ASKED_STREAM)
+			world_fail(w, "a stream that nobody asked for");
+		return;
+	}
+	a->ended = true;
+	if (e->type == EFFECT_STREAM_END)
+		return;
+	world_trace(w, "reply %d: %d %.60s", (int)a->id, e->status, e->body);
+	if (a->kind == ASKED_STREAM && e->status < 400)
+		world_fail(w, "a stream was answered at once");
+	take_membership(w, a, e->status);
+	if (a->service < 0)
+		return;
+	if (e->status < 300) {
+		check_durable(w, a);
+		acknowledged(w, a);
+	} else if (e->status != 503) {
+		refused(w, a);
+	}
+}
+
+void
+client_daemon_died(struct world *w)
+{
+	for (size_t i = 0; i < w->asked_count; i++)
+		w->asked[i].ended = true;
+}
