@@ -310,16 +310,20 @@ life_step(struct agent *a, struct job *j)
  * ------------------------------------------------------------- */
 
 static void
+keep_image_check(struct job *j, const struct healthcheck *check)
+{
+	if (check == NULL || j->task == NULL)
+		return;
+	j->r.image_check = arena_alloc(&j->arena, sizeof(*j->r.image_check));
+	model_copy(&healthcheck_type, check, &j->arena, j->r.image_check);
+}
+
+static void
 prepared(struct agent *a, struct job *j, const struct runner_report *r)
 {
-	if (r->image_healthcheck != NULL) {
-		j->r.image_check =
-			arena_alloc(&j->arena, sizeof(*j->r.image_check));
-		model_copy(&healthcheck_type, r->image_healthcheck, &j->arena,
-			   j->r.image_check);
-	}
 	if (j->r.phase != JOB_PREPARING)
 		return;
+	keep_image_check(j, r->image_healthcheck);
 	set_state(a, j, TASK_READY, "prepared", "");
 	enter(a, j, JOB_READY);
 }
@@ -381,8 +385,7 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 	j->r.oom_killed = r->oom_killed;
 	if (j->r.started_at == 0)
 		j->r.started_at = r->started_at;
-	if (j->r.started_at != 0)
-		show_container(j);
+	show_container(j);
 	if (j->r.phase == JOB_STOPPING && !j->r.unhealthy)
 		set_state(a, j, TASK_SHUTDOWN, "shutdown", "");
 	else
@@ -443,6 +446,7 @@ removed(struct agent *a, struct job *j)
 static void
 found(struct job *j, const struct runner_report *r)
 {
+	keep_image_check(j, r->image_healthcheck);
 	j->found = r->phase;
 	j->found_pid = r->pid;
 	j->found_started_at = r->started_at;
@@ -476,7 +480,6 @@ life_report(struct agent *a, struct job *j, const struct runner_report *r)
 			return;
 		break;
 	case RUNNER_FOUND:
-		prepared(a, j, r);
 		found(j, r);
 		return; /* what follows from it waits for SCANNED */
 	case RUNNER_SCANNED:
