@@ -102,6 +102,16 @@ $(patsubst %.c,$(B)/%,$(1)): $(patsubst %.c,$(B)/%.o,$(1)) $(B)/test/t.o \
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rules,$(t))))
 
+# ---- host tests in C: run by test/host/*.sh, as root ----
+HOST_SRC = $(wildcard test/host/*_test.c)
+define host_rules
+$(patsubst %.c,$(B)/%,$(1)): $(patsubst %.c,$(B)/%.o,$(1)) \
+	$(call libs,$(FOLDERS))
+	$$(CC) $$(CFLAGS) $$(LDMODE) -o $$@ $$(filter %.o,$$^) \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS)
+endef
+$(foreach t,$(HOST_SRC),$(eval $(call host_rules,$(t))))
+
 build-unit: $(UNIT)
 unit: $(UNIT)
 	@test/run-unit $(UNIT)

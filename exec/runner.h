@@ -40,7 +40,7 @@ void runner_order(struct runner *r, const struct runner_order *order);
 void runner_close(struct runner *r);
 
 /*
- * The supervisor: "swarm shim DIR". The network part is handed in, because
+ * The supervisor: "swarm shim DIR"; argv[0] is "shim". The network part is handed in, because
  * exec/ does not know net/: called in the process that prepares, with the
  * name of a network namespace file that is there already.
  */
