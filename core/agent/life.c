@@ -522,6 +522,8 @@ adopt_created(struct agent *a, struct job *j)
 		enter(a, j, JOB_READY);
 	else if (j->r.phase == JOB_STOPPING)
 		order_stop(a, j);
+	else if (j->r.phase == JOB_REMOVING)
+		order_remove(a, j); /* the order may have been lost */
 }
 
 static void
