@@ -32,7 +32,7 @@ seen(struct world *w, const char *id)
 	memmove(w->seen + low + 1, w->seen + low,
 		(w->seen_count - low) * sizeof(*w->seen));
 	w->seen_count++;
-	w->seen[low].state = 0;
+	w->seen[low].state = w->seen[low].desired = 0;
 	snprintf(w->seen[low].id, sizeof(w->seen[low].id), "%s", id);
 	return &w->seen[low];
 }
@@ -45,7 +45,26 @@ check_growth(struct world *w, const struct task *t)
 	if (t->status.state < s->state)
 		world_fail(w, "task %s went back from state %d to %d",
 			   t->head.id, s->state, t->status.state);
+	if (t->status.state != s->state || t->desired_state != s->desired)
+		world_trace(w, "task %.5s slot %d: %d, wanted %d",
+			    t->head.id, (int)t->slot, t->status.state,
+			    t->desired_state);
 	s->state = t->status.state;
+	s->desired = t->desired_state;
+}
+
+static void
+trace_gone(struct world *w, const struct state *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->seen_count; i++) {
+		if (state_get(s, OBJECT_TASK, w->seen[i].id) != NULL)
+			w->seen[kept++] = w->seen[i];
+		else
+			world_trace(w, "task %.5s is gone", w->seen[i].id);
+	}
+	w->seen_count = kept;
 }
 
 static bool
@@ -55,7 +74,8 @@ is_live(const struct task *t)
 	       t->status.state <= TASK_RUNNING;
 }
 
-/* start-first lets the new one and the old one run for a while. */
+/* start-first lets old ones run beside a new one for a while; but of one
+ * version of the service a slot never has two. */
 static void
 check_slot(struct world *w, const struct task_span *span, size_t i)
 {
@@ -63,9 +83,10 @@ check_slot(struct world *w, const struct task_span *span, size_t i)
 	int live = 0;
 
 	for (size_t k = 0; k < span->count; k++)
-		if (span->v[k]->slot == t->slot && is_live(span->v[k]))
+		if (span->v[k]->slot == t->slot && is_live(span->v[k]) &&
+		    span->v[k]->spec_version == t->spec_version)
 			live++;
-	if (live > 2)
+	if (live > 1)
 		world_fail(w, "%d tasks live in slot %d of %s", live,
 			   (int)t->slot, t->service_name);
 }
@@ -94,6 +115,7 @@ check_after_commit(struct world *w)
 		return;
 	for (size_t i = 0; i < state_count(s, OBJECT_TASK); i++)
 		check_growth(w, state_at(s, OBJECT_TASK, i));
+	trace_gone(w, s);
 	for (size_t i = 0; i < state_count(s, OBJECT_SERVICE); i++)
 		check_service_tasks(w, state_at(s, OBJECT_SERVICE, i));
 }

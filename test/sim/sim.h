@@ -80,7 +80,7 @@ struct known {
 
 struct seen_task {
 	char id[32];
-	int state;
+	int state, desired;
 };
 
 struct world {
