@@ -27,20 +27,20 @@
 /* ---- text ------------------------------------------------------------------
  */
 
-/* The length of the character at s if it may be shown, else 0. */
-static size_t
-shown_len(const char *s)
+/* May the byte at s, with the one behind it, go to a terminal? */
+static bool
+may_show(const char *s)
 {
 	unsigned char c = (unsigned char)s[0];
 
 	if (c == '\t' || c == '\n')
-		return 1;
+		return true;
 	if (c < 0x20 || c == 0x7f)
-		return 0;
+		return false;
 	/* U+0080 to U+009F: C1, which some terminals obey. */
 	if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
-		return 0;
-	return 1;
+		return false;
+	return true;
 }
 
 const char *
@@ -49,13 +49,24 @@ cli_clean(struct arena *a, const char *s)
 	char *out = arena_alloc(a, strlen(s) + 1), *to = out;
 
 	for (; *s != '\0'; s++) {
-		if (shown_len(s) > 0)
+		if (may_show(s))
 			*to++ = *s;
 		else if ((unsigned char)*s == 0xc2 && s[1] != '\0')
 			s++;
 	}
 	*to = '\0';
 	return out;
+}
+
+void
+cli_put(FILE *to, const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (may_show(s))
+			fputc(*s, to);
+		else if ((unsigned char)*s == 0xc2 && s[1] != '\0')
+			s++;
+	}
 }
 
 int
@@ -274,17 +285,36 @@ cli_get(struct cli *cli, const char *path, struct json_t **ret, struct err *e)
 	return rc;
 }
 
+/* From within an answer that streams in: on a connection of its own. */
+static int
+nested_exchange(struct cli *cli, const struct http_exchange *x,
+		struct buf *ret_body, struct err *e)
+{
+	struct http_client *http = NULL;
+	int rc = http_client_new(cli->host, &http, e);
+
+	if (rc == 0)
+		rc = http_exchange(http, x, ret_body, e);
+	http_client_free(http);
+	return rc;
+}
+
 static int
 real_exchange(struct cli *cli, const struct http_exchange *x,
 	      struct buf *ret_body, struct err *e)
 {
-	if (cli->http == NULL) {
-		int rc = http_client_new(cli->host, &cli->http, e);
+	int rc = 0;
 
-		if (rc != 0)
-			return rc;
-	}
-	return http_exchange(cli->http, x, ret_body, e);
+	if (cli->busy)
+		return nested_exchange(cli, x, ret_body, e);
+	if (cli->http == NULL)
+		rc = http_client_new(cli->host, &cli->http, e);
+	if (rc != 0)
+		return rc;
+	cli->busy = true;
+	rc = http_exchange(cli->http, x, ret_body, e);
+	cli->busy = false;
+	return rc;
 }
 
 /* ---- main

@@ -144,8 +144,9 @@ struct cli {
 	int (*exchange)(struct cli *cli, const struct http_exchange *x,
 			struct buf *ret_body, struct err *e);
 	struct http_client *http; /* what the real exchange() uses */
-	void *test;		  /* what a test's exchange() uses */
-	const char *host;	  /* unix:///run/swarm/swarm.sock */
+	bool busy;  /* an exchange is under way: another one opens its own */
+	void *test; /* what a test's exchange() uses */
+	const char *host; /* unix:///run/swarm/swarm.sock */
 	FILE *out, *err;
 	int in_fd;
 	bool in_tty, out_tty, err_tty;
@@ -188,6 +189,8 @@ int cli_fail_err(struct cli *cli, const struct err *e);
 
 /* s without what could steer a terminal (C0 but \t and \n, DEL, C1). */
 const char *cli_clean(struct arena *a, const char *s);
+/* The same straight to a file, for streams that do not end. */
+void cli_put(FILE *to, const char *s);
 
 /* ---- the program --------------------------------------------------------- */
 
