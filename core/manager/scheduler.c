@@ -555,7 +555,8 @@ pending_collect(struct manager *m, struct plan *p, size_t *ret_count)
 		v = mem_grow(v, count, &cap, sizeof(struct draft *));
 		v[count++] = p->v[i];
 	}
-	qsort(v, count, count == 0 ? 1 : sizeof(struct draft *), by_group);
+	if (count > 1)
+		qsort(v, count, sizeof(struct draft *), by_group);
 	*ret_count = count;
 	return v;
 }
@@ -575,8 +576,9 @@ failures_prune(struct manager *m, struct now now)
 		mem_free(m->failures[i].node_id);
 	}
 	m->failure_count -= old;
-	memmove(m->failures, m->failures + old,
-		m->failure_count * sizeof(struct failure));
+	if (old > 0)
+		memmove(m->failures, m->failures + old,
+			m->failure_count * sizeof(struct failure));
 }
 
 void

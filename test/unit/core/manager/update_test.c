@@ -138,6 +138,7 @@ T(start_first_stops_the_old_task_when_the_new_one_runs)
 	const struct update_config u = { .parallelism = 1,
 					 .order = ORDER_START_FIRST };
 	const struct task *t = NULL;
+	char *id;
 
 	start(&c, 2, &u);
 	new_image(&c, "v2");
@@ -148,10 +149,11 @@ T(start_first_stops_the_old_task_when_the_new_one_runs)
 			   "v2"))
 			t = ct_tasks(&c, "web").v[i];
 	EQ(t->desired_state, TASK_RUNNING);
+	id = mem_strdup(t->head.id);
 	ct_reports(&c, t, TASK_STARTING);
 	EQ(live(&c, "whoami"), 2);
-	ct_reports(&c, state_get(c.state, OBJECT_TASK, t->head.id),
-		   TASK_RUNNING);
+	ct_reports(&c, state_get(c.state, OBJECT_TASK, id), TASK_RUNNING);
+	mem_free(id);
 	EQ(live(&c, "whoami"), 0 + 1);
 	ct_work(&c);
 	EQ(live(&c, "v2"), 2);
