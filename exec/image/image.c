@@ -220,6 +220,7 @@ images_resolve(struct images *im, const char *ref, struct arena *a,
 		*ret = find_name(im, tag, digest);
 		if (*ret != NULL)
 			return 0;
+		ref = image_ref_familiar(&name, a, true);
 	}
 	if (r == -ENOENT && hex != NULL)
 		r = find_id(im, hex, ret, e);

@@ -1,0 +1,18 @@
+/* image_reply.h - shared by the files that answer the images API. */
+#ifndef EXEC_IMAGE_IMAGE_REPLY_H
+#define EXEC_IMAGE_IMAGE_REPLY_H
+
+#include "core/base/buf.h"
+#include "core/base/str.h"
+
+/* Fills body with {"message":...}; gives the HTTP status for code. */
+int image_reply_error(struct buf *body, int code, const char *message);
+
+/* A filter's value: "0" and "false" are false. */
+static inline bool
+image_reply_bool(const char *value)
+{
+	return !str_eq(value, "0") && !str_eq(value, "false");
+}
+
+#endif
