@@ -46,9 +46,8 @@ check_growth(struct world *w, const struct task *t)
 		world_fail(w, "task %s went back from state %d to %d",
 			   t->head.id, s->state, t->status.state);
 	if (t->status.state != s->state || t->desired_state != s->desired)
-		world_trace(w, "task %.5s slot %d: %d, wanted %d",
-			    t->head.id, (int)t->slot, t->status.state,
-			    t->desired_state);
+		world_trace(w, "task %.5s slot %d: %d, wanted %d", t->head.id,
+			    (int)t->slot, t->status.state, t->desired_state);
 	s->state = t->status.state;
 	s->desired = t->desired_state;
 }
@@ -130,7 +129,7 @@ rev_of(const struct state *s, int service)
 	uint64_t rev = 0;
 	char name[8];
 
-	snprintf(name, sizeof(name), "s%d", service);
+	snprintf(name, sizeof(name), "s_%d", service);
 	found = state_service_named(s, name);
 	if (found != NULL)
 		check(str_to_u64(kvs_get(&found->spec.labels, "rev"), &rev));
@@ -148,7 +147,7 @@ check_known(struct world *w, const struct state *s, int service)
 		fine = fine || k->asked_rev[i] == rev;
 	if (!fine)
 		world_fail(w,
-			   "service s%d has revision %d, but %d was "
+			   "service s_%d has revision %d, but %d was "
 			   "acknowledged",
 			   service, (int)rev, (int)k->acked_rev);
 	/* Now it is known: what was on its way is not any more. */

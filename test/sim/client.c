@@ -69,7 +69,7 @@ spec_text(char *ret, size_t size, int service, const struct asked_for *a,
 	const char *when = condition[dice(w, 2)];
 
 	snprintf(ret, size,
-		 "{\"Name\":\"s%d\",\"Labels\":{\"rev\":\"%llu\"},"
+		 "{\"Name\":\"s_%d\",\"Labels\":{\"rev\":\"%llu\"},"
 		 "\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":\"img:%d\","
 		 "\"Env\":[\"R=%d\"]},"
 		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}},"
@@ -126,7 +126,7 @@ update(struct world *w, int service)
 	char body[1024], version[24], name[8];
 	uint64_t index = 5;
 
-	snprintf(name, sizeof(name), "s%d", service);
+	snprintf(name, sizeof(name), "s_%d", service);
 	if (node_state(w->node) != NULL)
 		now = state_service_named(node_state(w->node), name);
 	if (now != NULL)
@@ -149,7 +149,7 @@ remove_service(struct world *w, int service)
 	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_REMOVE);
 	char name[8];
 
-	snprintf(name, sizeof(name), "s%d", service);
+	snprintf(name, sizeof(name), "s_%d", service);
 	a->service = service;
 	may_become(w, service, 0);
 	send(w, a, name, NULL, NULL);
@@ -294,7 +294,7 @@ check_durable(struct world *w, const struct asked_for *a)
 
 	if (a->rev == 0 || node_state(w->node) == NULL)
 		return;
-	snprintf(name, sizeof(name), "s%d", a->service);
+	snprintf(name, sizeof(name), "s_%d", a->service);
 	s = state_service_named(node_state(w->node), name);
 	if (s != NULL && s->head.version.index > disk_last(&w->disk))
 		world_fail(w, "%s was acknowledged before it was on the disk",
