@@ -9,6 +9,8 @@
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
+#include "core/model/naming.h"
+#include "core/model/strings.h"
 #include "core/node/node_impl.h"
 
 static void
@@ -184,6 +186,23 @@ const char *
 node_swarm_state(const struct node *n)
 {
 	return n->life == LIFE_MEMBER ? "active/manager" : "inactive";
+}
+
+void
+node_images_used(const struct node *n, struct arena *a, struct strings *ret)
+{
+	struct task_span tasks = { 0 };
+
+	*ret = (struct strings){ 0 };
+	if (n->life != LIFE_NONE && n->state != NULL)
+		tasks = state_tasks_of_node(n->state, n->node_id);
+	for (size_t i = 0; i < tasks.count; i++) {
+		const struct task *t = tasks.v[i];
+
+		if (t->spec.container != NULL &&
+		    !task_state_ended(t->status.state))
+			strings_add(ret, a, t->spec.container->image);
+	}
 }
 
 const struct state *

@@ -227,35 +227,3 @@ index_untag(struct image_index *index, const char *tag)
 			return &index->images.v[i];
 	return NULL;
 }
-
-bool
-strings_has(const struct strings *s, const char *value)
-{
-	for (uint32_t i = 0; i < s->count; i++)
-		if (str_eq(s->v[i], value))
-			return true;
-	return false;
-}
-
-void
-strings_add(struct strings *s, struct arena *a, const char *value)
-{
-	if (strings_has(s, value))
-		return;
-	s->v = one_more(a, s->v, s->count, sizeof(*s->v));
-	s->v[s->count++] = arena_strdup(a, value);
-}
-
-bool
-strings_remove(struct strings *s, const char *value)
-{
-	for (uint32_t i = 0; i < s->count; i++) {
-		if (!str_eq(s->v[i], value))
-			continue;
-		memmove(&s->v[i], &s->v[i + 1],
-			(s->count - i - 1) * sizeof(*s->v));
-		s->count--;
-		return true;
-	}
-	return false;
-}

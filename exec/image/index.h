@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/model/strings.h"
 #include "core/model/type.h"
 
 #define INDEX_SIZE_MAX (UINT32_C(64) << 20)
@@ -57,9 +58,5 @@ void index_add_layer(struct image_index *index, struct arena *a, const char *id,
 		     int64_t size);
 /* Takes tag away from whoever has it: the record, or NULL. */
 struct image_record *index_untag(struct image_index *index, const char *tag);
-
-bool strings_has(const struct strings *s, const char *value);
-void strings_add(struct strings *s, struct arena *a, const char *value);
-bool strings_remove(struct strings *s, const char *value);
 
 #endif

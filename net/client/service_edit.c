@@ -7,45 +7,6 @@
 #include "core/base/str.h"
 #include "net/client/service_text.h"
 
-/* ---- lists -----------------------------------------------------------------
- */
-
-bool
-strings_has(const struct strings *list, const char *s)
-{
-	for (uint32_t i = 0; i < list->count; i++)
-		if (str_eq(list->v[i], s))
-			return true;
-	return false;
-}
-
-void
-strings_add(struct strings *list, struct arena *a, const char *s)
-{
-	const char **v;
-
-	if (strings_has(list, s))
-		return;
-	v = arena_array(a, list->count + 1, sizeof(*v));
-	if (list->count > 0)
-		memcpy(v, list->v, list->count * sizeof(*v));
-	v[list->count] = arena_strdup(a, s);
-	list->v = v;
-	list->count++;
-}
-
-void
-strings_remove(struct strings *list, struct arena *a, const char *s)
-{
-	const char **v = arena_array(a, list->count, sizeof(*v));
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < list->count; i++)
-		if (!str_eq(list->v[i], s))
-			v[count++] = list->v[i];
-	*list = (struct strings){ v, count };
-}
-
 /* ---- parts of a spec that may be absent ------------------------------------
  */
 
@@ -76,26 +37,35 @@ container_of_spec(struct service_spec *s, struct arena *a)
 /* ---- container -------------------------------------------------------------
  */
 
+static struct strings
+copy(const struct strings *list, struct arena *a)
+{
+	return (struct strings){
+		arena_dup(a, list->v, list->count * sizeof(*list->v)),
+		list->count,
+	};
+}
+
 static void
 edit_capabilities(const struct parsed *p, struct container_spec *c,
 		  struct arena *a)
 {
 	const struct strings *add = flag_list(p, "cap-add");
 	const struct strings *drop = flag_list(p, "cap-drop");
-	struct strings was_added = c->capability_add;
-	struct strings was_dropped = c->capability_drop;
+	struct strings was_added = copy(&c->capability_add, a);
+	struct strings was_dropped = copy(&c->capability_drop, a);
 
 	for (uint32_t i = 0; i < drop->count; i++) {
 		const char *name = capability_name(drop->v[i], a);
 
-		strings_remove(&c->capability_add, a, name);
+		strings_remove(&c->capability_add, name);
 		if (!strings_has(&was_added, name))
 			strings_add(&c->capability_drop, a, name);
 	}
 	for (uint32_t i = 0; i < add->count; i++) {
 		const char *name = capability_name(add->v[i], a);
 
-		strings_remove(&c->capability_drop, a, name);
+		strings_remove(&c->capability_drop, name);
 		if (!strings_has(&was_dropped, name))
 			strings_add(&c->capability_add, a, name);
 	}

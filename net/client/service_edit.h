@@ -7,6 +7,7 @@
 #define NET_CLIENT_SERVICE_EDIT_H
 
 #include "core/model/objects.h"
+#include "core/model/strings.h"
 #include "net/client/command.h"
 
 /* What both commands have; only flags that were given change anything. */
@@ -20,11 +21,6 @@ int edit_update(const struct parsed *p, struct service_spec *s, struct arena *a,
 /* "K" takes the client's value, and is left out when it has none. */
 int env_read(const struct strings *files, const struct strings *rows,
 	     struct arena *a, struct strings *ret, struct err *e);
-
-/* Lists as sets, order kept; results are in the arena. */
-bool strings_has(const struct strings *list, const char *s);
-void strings_add(struct strings *list, struct arena *a, const char *s);
-void strings_remove(struct strings *list, struct arena *a, const char *s);
 
 /* Container of a spec, made if need be. */
 struct container_spec *container_of_spec(struct service_spec *s,

@@ -24,7 +24,7 @@ update_list(const struct parsed *p, const char *name, struct strings *list,
 		flag_list(p, arena_printf(a, "%s-add", name));
 
 	for (uint32_t i = 0; i < rm->count; i++)
-		strings_remove(list, a, rm->v[i]);
+		strings_remove(list, rm->v[i]);
 	for (uint32_t i = 0; i < add->count; i++)
 		strings_add(list, a, add->v[i]);
 }
@@ -218,7 +218,7 @@ update_hosts(const struct parsed *p, struct container_spec *c, struct arena *a,
 	for (uint32_t i = 0; i < rm->count; i++) {
 		if (text_to_host(rm->v[i], a, &row, e) < 0)
 			return -EINVAL;
-		strings_remove(&c->hosts, a, row);
+		strings_remove(&c->hosts, row);
 	}
 	for (uint32_t i = 0; i < add->count; i++) {
 		if (text_to_host(add->v[i], a, &row, e) < 0)
