@@ -41,6 +41,10 @@ put_component(struct control *c, struct json *w)
 	json_open(w, '{');
 	json_put_str(w, "ApiVersion", api_version(c->a, API_MINOR_MAX));
 	json_put_str(w, "Arch", go_arch(d->platform.architecture));
+	json_put_str(w, "BuildTime", "");
+	json_put_str(w, "Experimental", "false");
+	json_put_str(w, "GitCommit", "");
+	json_put_str(w, "GoVersion", "");
 	json_put_str(w, "KernelVersion", c->env->kernel_version);
 	json_put_str(w, "MinAPIVersion", api_version(c->a, API_MINOR_MIN));
 	json_put_str(w, "Os", "linux");

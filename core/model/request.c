@@ -107,7 +107,6 @@ static const struct route routes[] = {
 	{ "GET", "/volumes", OP_VOLUME_LIST, NODE, NULL },
 	REFUSE("POST", "/volumes/create", "creating volumes"),
 	REFUSE("POST", "/volumes/prune", "pruning volumes"),
-	REFUSE("GET", "/volumes/{id}", "inspecting volumes"),
 	REFUSE("DELETE", "/volumes/{id}", "removing volumes"),
 };
 

@@ -99,6 +99,9 @@ T(what_is_no_route_is_refused_in_dockers_words)
 		{ "PUT", "/nodes", -ENOENT, "page not found" },
 		{ "GET", "/services/create/", -ENOENT, "page not found" },
 		{ "GET", "/images//", -ENOENT, "page not found" },
+		/* "docker inspect X" goes on to other kinds only after a 404 */
+		{ "GET", "/volumes/x", -ENOENT, "page not found" },
+		{ "GET", "/plugins/x/json", -ENOENT, "page not found" },
 		{ "GET", "/v1.50", -ENOENT, "page not found" },
 		{ "GET", "/v1x/info", -ENOENT, "page not found" },
 		{ "GET", "/v1./info", -ENOENT, "page not found" },
