@@ -4,6 +4,8 @@
 
 #include "core/agent/agent_impl.h"
 #include "core/base/check.h"
+#include "core/base/id.h"
+#include "core/base/ip.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/model/fields.h"
@@ -129,6 +131,25 @@ job_pack(const struct job *j, struct buf *out)
 	model_pack(&job_row_type, &r, out);
 }
 
+/* Values that the agent itself would never have written. */
+static int
+check_row(const struct job_row *r, struct err *e)
+{
+	struct ip_net n;
+
+	if (r->phase < JOB_NEW || r->phase > JOB_REMOVING)
+		return err_set(e, -EINVAL, "unknown phase");
+	if (r->task.len == 0)
+		return err_set(e, -EINVAL, "there is no task in the row");
+	if (!str_empty(r->address) &&
+	    (!ip_net_parse(r->address, &n) || !ip_is_v4(&n.ip)))
+		return err_set(e, -EINVAL, "the address is not IPv4");
+	if (!str_empty(r->container_id) &&
+	    strlen(r->container_id) != CONTAINER_ID_LEN)
+		return err_set(e, -EINVAL, "the container's id is malformed");
+	return 0;
+}
+
 int
 job_unpack(struct job *j, const void *row, size_t len, struct err *e)
 {
@@ -137,8 +158,9 @@ job_unpack(struct job *j, const void *row, size_t len, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (j->r.phase < JOB_NEW || j->r.phase > JOB_REMOVING)
-		return err_set(e, -EINVAL, "unknown phase");
+	r = check_row(&j->r, e);
+	if (r < 0)
+		return r;
 	r = object_unpack(OBJECT_TASK, j->r.task.p, j->r.task.len, &task, e);
 	if (r < 0)
 		return r;

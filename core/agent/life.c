@@ -191,7 +191,7 @@ order_prepare(struct agent *a, struct job *j, struct task *expanded)
 	o->task = expanded;
 	o->container_id = arena_strdup(arena, j->r.container_id);
 	o->name = arena_strdup(arena, j->r.name);
-	o->hostname = hostname_of(a, j, expanded);
+	o->hostname = arena_strdup(arena, hostname_of(a, j, expanded));
 	o->address = arena_strdup(arena, j->r.address);
 	if (o->address != NULL)
 		o->gateway = place_gateway(a, arena);
@@ -199,8 +199,8 @@ order_prepare(struct agent *a, struct job *j, struct task *expanded)
 		o->network = "host";
 	if (place_net(j->task) == NET_NONE)
 		o->network = "none";
-	o->node_id = a->node_id;
-	o->node_hostname = a->description->hostname;
+	o->node_id = arena_strdup(arena, a->node_id);
+	o->node_hostname = arena_strdup(arena, a->description->hostname);
 	o->labels = place_labels(a, j, arena);
 }
 

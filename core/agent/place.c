@@ -27,14 +27,22 @@ place_net(const struct task *t)
 	return NET_EGRESS;
 }
 
+/* Is the address that it had before still one to be had? */
 static bool
-is_taken(const struct agent *a, const struct job *self, const char *address)
+keeps_address(const struct agent *a, const struct job *self)
 {
+	const char *address = self->r.address;
+	struct ip_net n;
+
+	if (str_empty(address) || !ip_net_parse(address, &n) ||
+	    n.bits != 96 + a->subnet_bits ||
+	    (ip_v4(&n.ip) & ~(a->subnet_size - 1)) != a->subnet)
+		return false;
 	for (size_t i = 0; i < a->count; i++)
 		if (a->jobs[i] != self && job_is_live(a->jobs[i]) &&
 		    str_eq(a->jobs[i]->r.address, address))
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 static const char *
@@ -87,7 +95,7 @@ place_address(struct agent *a, struct job *j, struct err *e)
 		j->r.address = NULL;
 		return 0;
 	}
-	if (!str_empty(j->r.address) && !is_taken(a, j, j->r.address))
+	if (keeps_address(a, j))
 		return 0;
 	if (limit > last)
 		limit = last;
