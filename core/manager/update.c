@@ -166,8 +166,6 @@ flight_is_over(struct work *k, struct flight *f)
 		found = look_at(k, slot);
 		if (!found.clean_has_run && !found.ended_for_good)
 			return false;
-		if (found.dirty) /* start-first: the old ones go first */
-			return false;
 		f->until_ms = k->p->now.mono_ms +
 			      (uint64_t)((delay < 0 ? 0 : delay) / NS_PER_MS);
 	}

@@ -184,6 +184,29 @@ T(a_new_task_of_start_first_that_fails_is_tried_again)
 	ct_fini(&c);
 }
 
+T(an_old_task_that_dies_while_its_successor_starts_gets_no_other)
+{
+	struct cluster_test c;
+	const struct update_config u = { .parallelism = 1,
+					 .order = ORDER_START_FIRST };
+	struct task_span all;
+
+	start(&c, 1, &u);
+	new_image(&c, "v2");
+	all = ct_tasks(&c, "web");
+	EQ(all.count, 2);
+	for (size_t i = 0; i < 2; i++)
+		if (str_eq(all.v[i]->spec.container->image, "whoami")) {
+			ct_reports(&c, all.v[i], TASK_FAILED);
+			break;
+		}
+	EQ(ct_tasks(&c, "web").count, 2);
+	ct_work(&c);
+	EQ(live(&c, "v2"), 1);
+	EQ(update_state(&c), UPDATE_COMPLETED);
+	ct_fini(&c);
+}
+
 T(only_what_differs_is_replaced)
 {
 	static const struct {
