@@ -75,7 +75,8 @@ int images_load_start(struct images *im, const char *self, bool quiet,
 		      struct err *e);
 int images_reload(struct images *im, struct err *e);
 
-/* The child: "swarm image-loader DIR [--quiet]"; gives the exit code. */
+/* The child: "swarm image-loader DIR [--quiet]". Ends the process, or gives
+ * the exit code. */
 int image_loader_main(int argc, char **argv);
 
 #endif

@@ -54,5 +54,6 @@ image_loader_main(int argc, char **argv)
 	umask(0);
 	c.in_fd = STDIN_FILENO;
 	c.out_fd = STDOUT_FILENO;
-	return run_child(&c, path, &e) < 0 ? 1 : 0;
+	/* In its new root an exit handler would find nothing that it needs. */
+	_exit(run_child(&c, path, &e) < 0 ? 1 : 0);
 }
