@@ -57,6 +57,7 @@ struct finding {
 	struct draft *clean; /* a live one */
 	bool clean_has_run;  /* a clean one runs, or completed */
 	bool clean_runs;     /* the live one runs now */
+	bool spare;	     /* a second clean one lives */
 	bool ended_for_good; /* nothing lives, nothing will */
 };
 
@@ -80,7 +81,12 @@ look_at(const struct work *k, const struct slot *slot)
 		}
 		f.clean_has_run |= t->status.state == TASK_RUNNING ||
 				   t->status.state == TASK_COMPLETE;
-		if (live) {
+		if (!live)
+			continue;
+		/* The older one stays, unless only the younger one runs. */
+		f.spare = f.clean != NULL;
+		if (f.clean == NULL ||
+		    (!f.clean_runs && t->status.state == TASK_RUNNING)) {
 			f.clean = d;
 			f.clean_runs = t->status.state == TASK_RUNNING;
 		}
@@ -263,6 +269,19 @@ retire_dirty(struct work *k, struct slot *slot)
 			plan_desire(k->p, slot->v[i], TASK_SHUTDOWN);
 }
 
+/*
+ * A start-first update that was overtaken by another one can leave two tasks
+ * in a slot that both are what is wanted now: one is enough.
+ */
+static void
+retire_spare(struct work *k, struct slot *slot, const struct draft *keep)
+{
+	for (size_t i = 0; i < slot->count; i++)
+		if (slot->v[i] != keep && !slot->v[i]->deleted &&
+		    draft_task(slot->v[i])->desired_state <= TASK_RUNNING)
+			plan_desire(k->p, slot->v[i], TASK_SHUTDOWN);
+}
+
 static void
 slot_start(struct work *k, struct slot *slot)
 {
@@ -289,6 +308,10 @@ slot_update(struct work *k, struct slot *slot)
 {
 	struct finding f = look_at(k, slot);
 
+	if (f.spare && f.clean_runs && !f.dirty) {
+		retire_spare(k, slot, f.clean);
+		return true;
+	}
 	if (!f.dirty || !restart_slot_is_held(slot))
 		return false;
 	if (f.clean != NULL && f.clean_runs)
