@@ -46,8 +46,10 @@ check_growth(struct world *w, const struct task *t)
 		world_fail(w, "task %s went back from state %d to %d",
 			   t->head.id, s->state, t->status.state);
 	if (t->status.state != s->state || t->desired_state != s->desired)
-		world_trace(w, "task %.5s slot %d: %d, wanted %d", t->head.id,
-			    (int)t->slot, t->status.state, t->desired_state);
+		world_trace(w, "task %.5s, %s.%d of %d: %d, wanted %d",
+			    t->head.id, t->service_name, (int)t->slot,
+			    (int)t->spec_version, t->status.state,
+			    t->desired_state);
 	s->state = t->status.state;
 	s->desired = t->desired_state;
 }
@@ -127,7 +129,7 @@ rev_of(const struct state *s, int service)
 {
 	const struct service *found;
 	uint64_t rev = 0;
-	char name[8];
+	char name[16];
 
 	snprintf(name, sizeof(name), "s_%d", service);
 	found = state_service_named(s, name);

@@ -123,7 +123,7 @@ update(struct world *w, int service)
 	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_UPDATE);
 	const struct service *now = NULL;
 	struct query q = { 0 };
-	char body[1024], version[24], name[8];
+	char body[1024], version[24], name[16];
 	uint64_t index = 5;
 
 	snprintf(name, sizeof(name), "s_%d", service);
@@ -147,7 +147,7 @@ static void
 remove_service(struct world *w, int service)
 {
 	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_REMOVE);
-	char name[8];
+	char name[16];
 
 	snprintf(name, sizeof(name), "s_%d", service);
 	a->service = service;
@@ -290,7 +290,7 @@ static void
 check_durable(struct world *w, const struct asked_for *a)
 {
 	const struct service *s;
-	char name[8];
+	char name[16];
 
 	if (a->rev == 0 || node_state(w->node) == NULL)
 		return;
