@@ -45,7 +45,7 @@ plant long_line 'columns (80)' core/base/mem.c \
 plant long_function 'lines (70)' core/base/mem.c \
 	"int\nf(void)\n{\n$(yes '\\tf();\\n' | head -n 80 | tr -d '\n')}\n"
 plant format 'run clang-format' core/base/mem.c 'int   x  ;\n'
-plant banned 'banned' core/base/mem.c '/* sprintf (x) */\n'
+plant banned 'banned' core/base/mem.c 'int y = sprintf (x);\n'
 plant leftover 'leftover' core/base/mem.c '/* TODO: later */\n'
 plant headless 'say what it is' core/base/zzz.c 'int zzz;\n'
 plant folder 'not a folder of the design' misc/x '\n'
