@@ -106,7 +106,7 @@ $(foreach t,$(UNIT_SRC),$(eval $(call unit_rules,$(t))))
 HOST_SRC = $(wildcard test/host/*_test.c)
 define host_rules
 $(patsubst %.c,$(B)/%,$(1)): $(patsubst %.c,$(B)/%.o,$(1)) \
-	$(call libs,$(FOLDERS))
+	$(call libs,exec $(USES_exec))
 	$$(CC) $$(CFLAGS) $$(LDMODE) -o $$@ $$(filter %.o,$$^) \
 		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS)
 endef

@@ -119,5 +119,5 @@ cgroup_remove(const char *id)
 void
 cgroup_remove_parent(void)
 {
-	(void)each(".", remove_dir);
+	(void)each("", remove_dir);
 }

@@ -307,7 +307,7 @@ stop(struct runner_task *t, const struct runner_order *o)
 	struct shim_request q = request(SHIM_STOP);
 	int number = str_empty(o->signal) ? 0 : signal_number(o->signal);
 
-	if (t->fd < 0) {
+	if (t->fd < 0 || t->told >= SHIM_EXITED) {
 		list_remove(&t->queue); /* it may not even have begun */
 		if (!t->cleaning || t->told >= SHIM_EXITED) {
 			t->told = SHIM_EXITED;

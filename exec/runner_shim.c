@@ -180,9 +180,11 @@ runner_send(struct runner_task *t, const struct shim_request *q)
 {
 	size_t len = SHIM_REQUEST_HEAD + q->text_len;
 
-	if (send(t->fd, q, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	/* one that is dead (EPIPE) will be read to be so */
+	if (send(t->fd, q, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+	    errno != EPIPE)
 		fprintf(stderr, "task %s: cannot tell its shim: %s\n", t->id,
-			strerror(errno)); /* if it is dead, we will read so */
+			strerror(errno));
 }
 
 /* ---- without a shim --------------------------------------------------------

@@ -60,7 +60,7 @@ write_process(struct shim *s, const struct shim_request *q, const char *path,
 		     at += (uint32_t)strlen(q->text + at) + 1)
 			json_str(&w, q->text + at);
 		json_close(&w, ']');
-		json_close(&w, '}');
+		buf_putc(&text, '}'); /* opened in probe.json */
 		r = fs_write(path, text.p, text.len, 0600, e);
 	}
 	buf_fini(&text);
