@@ -176,7 +176,7 @@ validate_service_spec(const struct state *state,
 	if (r == 0)
 		r = check_mode(&spec->mode, e);
 	if (r == 0)
-		r = validate_task_spec(state, &spec->task, e);
+		r = validate_task_spec(state, &spec->task, &spec->labels, e);
 	if (r == 0)
 		r = check_update(spec->update, "update", e);
 	if (r == 0)

@@ -21,9 +21,12 @@
 int validate_service_spec(const struct state *state,
 			  const struct service_spec *spec, struct err *e);
 
-/* The same for the parts that are one task's. */
+/*
+ * The same for the parts that are one task's; its templates may name the
+ * service's labels.
+ */
 int validate_task_spec(const struct state *state, const struct task_spec *spec,
-		       struct err *e);
+		       const struct kvs *labels, struct err *e);
 int validate_mounts(const struct container_spec *c, struct err *e);
 
 /* A name that DNS could carry: letters, digits, '-' and '_' within. */

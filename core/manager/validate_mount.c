@@ -187,10 +187,6 @@ validate_mounts(const struct container_spec *c, struct err *e)
 			r = check_type(m, e);
 		if (r < 0)
 			return r;
-		if (strstr(m->target, "{{") ||
-		    strstr(str_or(m->source, ""), "{{"))
-			return validate_later(
-				e, "a template ({{...}}) in --mount");
 	}
 	return 0;
 }

@@ -6,26 +6,13 @@
 #include "core/base/str.h"
 #include "core/manager/constraint.h"
 #include "core/manager/validate.h"
+#include "core/model/expand.h"
 #include "core/model/naming.h"
 
 #define NANO_CPUS_MIN 1000000	    /* 0.001 of a CPU */
 #define MEMORY_MIN INT64_C(4194304) /* 4 MiB */
 #define HOSTNAME_MAX 63
 #define OOM_SCORE_MAX 1000
-
-/* ---- templates ------------------------------------------------------------
- */
-
-/* Better refused than put into a container as they are. */
-static int
-no_template(const char *s, const char *where, struct err *e)
-{
-	if (!s || !strstr(s, "{{"))
-		return 0;
-	return err_set(e, -EOPNOTSUPP,
-		       "a template ({{...}}) in %s is not supported yet",
-		       where);
-}
 
 /* ---- resources ------------------------------------------------------------
  */
@@ -115,10 +102,6 @@ static int
 check_env(const struct strings *env, struct err *e)
 {
 	for (uint32_t i = 0; i < env->count; i++) {
-		int r = no_template(env->v[i], "--env", e);
-
-		if (r < 0)
-			return r;
 		if (str_empty(env->v[i]) || env->v[i][0] == '=')
 			return err_set(e, -EINVAL,
 				       "ContainerSpec: invalid environment "
@@ -232,7 +215,7 @@ check_settings(const struct container_spec *c, struct err *e)
 			       "ContainerSpec: isolation \"%s\" is not there "
 			       "on Linux: want \"default\"",
 			       c->isolation);
-	return no_template(c->hostname, "--hostname", e);
+	return 0;
 }
 
 static int
@@ -254,6 +237,37 @@ check_container(const struct container_spec *c, struct err *e)
 		r = check_dns(c->dns, e);
 	if (r == 0)
 		r = check_ulimits(c, e);
+	return r;
+}
+
+/* As it would be in a container, with names that stand for the real ones. */
+static int
+check_expanded(const struct container_spec *c, const struct kvs *labels,
+	       struct err *e)
+{
+	static const struct expand_names names = {
+		.service_id = "serviceid",
+		.service_name = "servicename",
+		.node_id = "nodeid",
+		.node_hostname = "nodehostname",
+		.node_os = "linux",
+		.node_arch = "amd64",
+		.task_id = "taskid",
+		.task_name = "servicename.1.taskid",
+		.task_slot = "1",
+	};
+	struct expand_names n = names;
+	struct container_spec copy;
+	struct arena a;
+	int r;
+
+	n.service_labels = *labels;
+	arena_init(&a);
+	model_copy(&container_spec_type, c, &a, &copy);
+	r = expand_container(&copy, &n, &a, e);
+	if (r == 0)
+		r = check_container(&copy, e);
+	arena_fini(&a);
 	return r;
 }
 
@@ -351,7 +365,7 @@ check_log_driver(const struct driver *d, struct err *e)
 
 int
 validate_task_spec(const struct state *state, const struct task_spec *spec,
-		   struct err *e)
+		   const struct kvs *labels, struct err *e)
 {
 	int r;
 
@@ -368,7 +382,7 @@ validate_task_spec(const struct state *state, const struct task_spec *spec,
 	if (r == 0)
 		r = check_placement(spec->placement, e);
 	if (r == 0)
-		r = check_container(spec->container, e);
+		r = check_expanded(spec->container, labels, e);
 	if (r == 0)
 		r = check_log_driver(spec->log_driver, e);
 	if (r == 0)

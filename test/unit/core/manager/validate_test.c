@@ -271,14 +271,40 @@ T(what_is_not_there_yet_is_refused_by_name)
 		  "or compress" },
 		{ TASK("\"Runtime\":\"plugin\""), 501,
 		  "tasks of the runtime \\\"plugin\\\" are not supported yet" },
-		{ C("\"Hostname\":\"{{.Node.ID}}\""), 501,
-		  "a template ({{...}}) in --hostname is not supported yet" },
-		{ C("\"Env\":[\"A={{.Task.Slot}}\"]"), 501,
-		  "a template ({{...}}) in --env is not supported yet" },
 		{ C("\"Secrets\":[],\"Configs\":null,\"Privileges\":{"
 		    "\"CredentialSpec\":null,\"NoNewPrivileges\":false}"),
 		  201, NULL },
 		{ TASK("\"LogDriver\":{\"Name\":\"none\"}"), 201, NULL },
+	};
+
+	check_rows(rows, ARRAY_LEN(rows));
+}
+
+T(templates_are_checked_as_they_would_expand)
+{
+	static const struct row rows[] = {
+		{ C("\"Hostname\":\"{{.Node.Hostname}}\""), 201, NULL },
+		{ C("\"Env\":[\"A={{.Task.Slot}}\",\"B={{.Task.Name}}\"]"), 201,
+		  NULL },
+		{ SPEC("\"Labels\":{\"a\":\"b\"},\"TaskTemplate\":{"
+		       "\"ContainerSpec\":{\"Image\":\"x\","
+		       "\"Env\":[\"A={{.Service.Labels.a}}\"]}}"),
+		  201, NULL },
+		{ C("\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"v-"
+		    "{{.Task.Slot}}\",\"Target\":\"/{{.Service.Name}}\"}]"),
+		  201, NULL },
+		{ C("\"Hostname\":\"{{.Node.ID\""), 400,
+		  BAD "expanding hostname failed: template: :1:11: unclosed "
+		      "action" },
+		{ C("\"Env\":[\"A={{.No.Such}}\"]"), 400,
+		  BAD
+		  "expanding env failed: template: :1:3: executing \\\"\\\" at "
+		  "<.No.Such>: map has no entry for key \\\"No\\\"" },
+		{ C("\"Mounts\":[{\"Type\":\"tmpfs\","
+		    "\"Target\":\"{{.Task.Slot}}\"}]"),
+		  400,
+		  BAD "ContainerSpec: invalid mount target \\\"1\\\": must be "
+		      "an absolute path" },
 	};
 
 	check_rows(rows, ARRAY_LEN(rows));
