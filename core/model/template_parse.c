@@ -416,7 +416,10 @@ parse_call(struct parser *p, bool first, struct call **ret)
 	if (rc != 0)
 		return rc;
 	if (call->count == 0)
-		return FAIL(p, begin, "missing value for command");
+		return FAIL(p, begin,
+			    p->text[begin] == '\0'
+				    ? "unclosed action"
+				    : "missing value for command");
 	if (call->operands[0]->kind != OPERAND_FUNC &&
 	    (call->count > 1 || !first))
 		return FAIL(p, begin,

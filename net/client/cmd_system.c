@@ -129,10 +129,14 @@ int
 cmd_version(struct cli *cli, const struct parsed *p)
 {
 	const char *format = flag_str(p, "format");
-	json_t *client = client_tree(cli), *server = NULL;
+	json_t *client, *server = NULL;
 	struct err e = { 0 };
-	int rc = CLI_OK, asked = cli_get(cli, "/version", &server, &e);
+	int rc = format_check(cli, format), asked;
 
+	if (rc != CLI_OK)
+		return rc;
+	client = client_tree(cli);
+	asked = cli_get(cli, "/version", &server, &e);
 	if (*format != '\0') {
 		rc = version_format(cli, format, client, server);
 	} else {
@@ -331,8 +335,11 @@ cmd_info(struct cli *cli, const struct parsed *p)
 	const json_t *warnings;
 	json_t *info = NULL;
 	struct err e = { 0 };
-	int rc = cli_get(cli, "/info", &info, &e);
+	int rc = format_check(cli, format);
 
+	if (rc != CLI_OK)
+		return rc;
+	rc = cli_get(cli, "/info", &info, &e);
 	if (*format != '\0' && rc == 0) {
 		rc = format_value(cli, format, info);
 		json_decref(info);

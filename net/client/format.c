@@ -461,6 +461,22 @@ format_compile(const char *format, struct template **ret, struct err *e)
 }
 
 int
+format_check(struct cli *cli, const char *format)
+{
+	struct template *tmpl = NULL;
+	struct err e = { 0 };
+
+	if (*format == '\0')
+		return CLI_OK;
+	if (format_compile(format, &tmpl, &e) != 0) {
+		(void)cli_fail_err(cli, &e);
+		return CLI_TEMPLATE;
+	}
+	template_free(tmpl);
+	return CLI_OK;
+}
+
+int
 format_value(struct cli *cli, const char *format, json_t *v)
 {
 	struct template *tmpl = NULL;

@@ -58,6 +58,8 @@ int format_value(struct cli *cli, const char *format, json_t *v);
  */
 struct template;
 int format_compile(const char *format, struct template **ret, struct err *e);
+/* Says what is wrong with it and gives CLI_TEMPLATE; "" is fine. */
+int format_check(struct cli *cli, const char *format);
 
 /* ---- inspect ----------------------------------------------------------------
  */

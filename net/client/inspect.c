@@ -270,8 +270,10 @@ inspect_print(struct cli *cli, const struct strings *refs, const char *format,
 	int rc = CLI_OK;
 
 	if (!json && format_compile(format, &in.tmpl, &e) != 0) {
-		cli_fail_err(cli, &e);
-		return CLI_TEMPLATE;
+		int failed = cli_fail_err(cli, &e);
+
+		/* Docker's inspect of cluster objects says 1 here. */
+		return type != NULL ? failed : CLI_TEMPLATE;
 	}
 	for (uint32_t i = 0; i < refs->count; i++)
 		one_ref(&in, refs->v[i], get);

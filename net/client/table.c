@@ -3,7 +3,19 @@
  * the help shows them. Texts are Docker's where the meaning is. A row that
  * is marked NOT_YET is what Docker has and we do not: it is refused by name.
  */
+#include <errno.h>
+#include <string.h>
+
 #include "net/client/command.h"
+
+static int
+accept_filter(const char *value, struct err *e)
+{
+	if (strchr(value, '=') != NULL)
+		return 0;
+	return err_set(e, -EINVAL,
+		       "bad format of filter (expected name=value)");
+}
 
 #define FORMAT_REFERENCE                                                       \
 	"Refer to https://docs.docker.com/go/formatting/ for more "            \
@@ -26,7 +38,8 @@
 #define FILTER                                                                 \
 	{                                                                      \
 		"filter", 'f', FLAG_LIST, "filter", NULL,                      \
-			"Filter output based on conditions provided", 0, NULL  \
+			"Filter output based on conditions provided", 0,       \
+			accept_filter                                          \
 	}
 #define FLAG(name, letter, kind, help)                                         \
 	{                                                                      \
@@ -188,7 +201,8 @@ static const struct flag image_prune_flags[] = {
 	FLAG("all", 'a', FLAG_BOOL,
 	     "Remove all unused images, not just dangling ones"),
 	{ "filter", 0, FLAG_LIST, "filter", NULL,
-	  "Provide filter values (e.g. \"until=<timestamp>\")", 0, NULL },
+	  "Provide filter values (e.g. \"until=<timestamp>\")", 0,
+	  accept_filter },
 	FLAG("force", 'f', FLAG_BOOL, "Do not prompt for confirmation"),
 };
 
