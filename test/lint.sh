@@ -113,7 +113,7 @@ fi
 
 # 6. Words that may not appear.
 for f in $sources; do
-	sed 's|/\*.*\*/||; s|^ \* .*||; s|"[^"]*"||g' "$f" | grep -nE '\<(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|atoi|atol|rand|srand|system|popen|usleep|signal|assert|getaddrinfo|gethostbyname|getpwnam|getgrnam) *\(' |
+	sed 's|/\*.*||; s|^[ \t]*\* .*||; s|"[^"]*"||g' "$f" | grep -nE '\<(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|atoi|atol|rand|srand|system|popen|usleep|signal|assert|getaddrinfo|gethostbyname|getpwnam|getgrnam) *\(' |
 		sed "s|^|lint: banned: $f:|"
 done | grep . && bad=1
 grep -nwE 'TODO|FIXME|XXX|HACK|DELETEME' $sources $tests |
