@@ -76,8 +76,7 @@ agent_load(struct agent *a, const char *task_id, const void *row, size_t len,
 	return 0;
 }
 
-/* ---- assignments
- * ------------------------------------------------------------- */
+/* ---- assignments ------------------------------------------------------ */
 
 /* A task that is new here. What ended elsewhere in time needs nothing. */
 static void
@@ -162,8 +161,7 @@ agent_assign_all(struct agent *a, const struct task *const *set, size_t count,
 		assign(a, set[i]);
 }
 
-/* ---- reports
- * --------------------------------------------------------------------- */
+/* ---- reports ---------------------------------------------------------- */
 
 static void
 scanned(struct agent *a)

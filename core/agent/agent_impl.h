@@ -88,8 +88,7 @@ struct agent {
 	struct arena out_arena;
 };
 
-/* ---- out.c ------------------------------------------------------------------
- */
+/* ---- out.c ------------------------------------------------------------ */
 
 void out_begin(struct agent *a, struct now now); /* of each public call */
 void out_fini(struct agent *a);
@@ -99,8 +98,7 @@ void out_ports(struct agent *a);
 void out_flush(struct agent *a, struct job *j); /* row, then status */
 void out_forgotten(struct agent *a, const char *task_id);
 
-/* ---- jobs.c -----------------------------------------------------------------
- */
+/* ---- jobs.c ----------------------------------------------------------- */
 
 struct job *job_find(const struct agent *a, const char *task_id);
 struct job *job_add(struct agent *a, const char *task_id);
@@ -111,8 +109,7 @@ void job_pack(const struct job *j, struct buf *out);
 int job_unpack(struct job *j, const void *row, size_t len, struct err *e);
 bool job_is_live(const struct job *j); /* holds its address and ports */
 
-/* ---- place.c: what a task gets of this host
- * ----------------------------------- */
+/* ---- place.c: what a task gets of this host --------------------------- */
 
 enum net_kind { NET_EGRESS, NET_HOST, NET_NONE };
 enum net_kind place_net(const struct task *t);
@@ -122,8 +119,7 @@ const char *place_gateway(const struct agent *a, struct arena *arena);
 struct kvs place_labels(const struct agent *a, const struct job *j,
 			struct arena *arena);
 
-/* ---- life.c
- * ------------------------------------------------------------------- */
+/* ---- life.c ----------------------------------------------------------- */
 
 void life_step(struct agent *a, struct job *j);
 void life_report(struct agent *a, struct job *j, const struct runner_report *r);

@@ -12,8 +12,7 @@
 #include "core/base/str.h"
 #include "core/base/time_text.h"
 
-/* ---- which one
- * ------------------------------------------------------------------ */
+/* ---- which one -------------------------------------------------------- */
 
 static bool
 is_shown(const struct job *j)
@@ -64,8 +63,7 @@ agent_container(const struct agent *a, const char *ref,
 	return j->task;
 }
 
-/* ---- what state it is in
- * ----------------------------------------------------------- */
+/* ---- what state it is in ---------------------------------------------- */
 
 static bool
 is_running(const struct job *j)
@@ -124,8 +122,7 @@ spec_of(const struct job *j)
 					       : &none;
 }
 
-/* ---- pieces that both answers have
- * --------------------------------------------------- */
+/* ---- pieces that both answers have ------------------------------------ */
 
 static void
 put_labels(struct json *w, const struct agent *a, const struct job *j)
@@ -235,8 +232,7 @@ put_strings(struct json *w, const char *key, const struct strings *s)
 	json_close(w, ']');
 }
 
-/* ---- the list
- * -------------------------------------------------------------------------- */
+/* ---- the list --------------------------------------------------------- */
 
 static void
 put_ports(struct json *w, const struct job *j)
@@ -422,9 +418,7 @@ out:
 	return status;
 }
 
-/* ---- one
- * ---------------------------------------------------------------------------------
- */
+/* ---- one -------------------------------------------------------------- */
 
 static void
 put_time(struct json *w, const char *key, int64_t ns)

@@ -13,8 +13,7 @@
 #include "core/model/expand.h"
 #include "core/model/naming.h"
 
-/* ---- what the managers are told ---------------------------------------------
- */
+/* ---- what the managers are told --------------------------------------- */
 
 /* States only grow; message NULL keeps what was said before. */
 static void
@@ -80,8 +79,7 @@ end(struct agent *a, struct job *j)
 	enter(a, j, JOB_ENDED);
 }
 
-/* ---- orders
- * ---------------------------------------------------------------------- */
+/* ---- orders ----------------------------------------------------------- */
 
 static void
 order_stop(struct agent *a, struct job *j)
@@ -232,8 +230,7 @@ prepare(struct agent *a, struct job *j)
 	end(a, j);
 }
 
-/* ---- towards what is wanted
- * -------------------------------------------------------- */
+/* ---- towards what is wanted ------------------------------------------- */
 
 static bool
 is_unwanted(const struct agent *a, const struct job *j)
@@ -306,8 +303,7 @@ life_step(struct agent *a, struct job *j)
 	out_flush(a, j);
 }
 
-/* ---- what the runner says
- * ------------------------------------------------------------- */
+/* ---- what the runner says --------------------------------------------- */
 
 static void
 keep_image_check(struct job *j, const struct healthcheck *check)
@@ -488,8 +484,7 @@ life_report(struct agent *a, struct job *j, const struct runner_report *r)
 	life_step(a, j);
 }
 
-/* ---- after a restart of the daemon
- * ------------------------------------------------------ */
+/* ---- after a restart of the daemon ------------------------------------ */
 
 void
 life_lost(struct agent *a, struct job *j)
@@ -611,9 +606,7 @@ life_adopt(struct agent *a, struct job *j)
 	life_step(a, j);
 }
 
-/* ---- time
- * ---------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------- */
 
 static void
 probe(struct agent *a, struct job *j)

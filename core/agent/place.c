@@ -120,8 +120,7 @@ place_gateway(const struct agent *a, struct arena *arena)
 	return arena_strdup(arena, ip);
 }
 
-/* ---- ports
- * ------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------ */
 
 static int
 protocol_of(const struct port_config *c)
@@ -226,8 +225,7 @@ agent_ports(const struct agent *a, struct port_wish *ret, size_t max)
 	return n;
 }
 
-/* ---- labels
- * -------------------------------------------------------------------- */
+/* ---- labels ----------------------------------------------------------- */
 
 static struct kvs
 with_all(struct kvs to, const struct kvs *from, struct arena *arena)

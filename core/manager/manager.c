@@ -17,8 +17,7 @@
 #include "core/manager/manager_impl.h"
 #include "core/model/naming.h"
 
-/* ---- what is watched --------------------------------------------------------
- */
+/* ---- what is watched -------------------------------------------------- */
 
 static struct watched *
 watch(struct manager *m, const char *service_id)
@@ -82,8 +81,7 @@ mark_all(struct manager *m)
 	m->schedule = true;
 }
 
-/* ---- what changed
- * --------------------------------------------------------------- */
+/* ---- what changed ----------------------------------------------------- */
 
 /* A worker's progress towards RUNNING concerns no controller. */
 static bool
@@ -174,8 +172,7 @@ manager_changed(struct manager *m, const struct changes *changes,
 		one_changed(m, &changes->v[i], now);
 }
 
-/* ---- life
- * ------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------- */
 
 struct manager *
 manager_new(const struct state *state, uint64_t *rand_state,
@@ -214,8 +211,7 @@ manager_free(struct manager *m)
 	mem_free(m);
 }
 
-/* ---- a step
- * ------------------------------------------------------------------------ */
+/* ---- a step ----------------------------------------------------------- */
 
 static void
 service_step(struct manager *m, struct plan *p, struct watched *w)
@@ -318,8 +314,7 @@ manager_deadline(const struct manager *m)
 	return at;
 }
 
-/* ---- what workers report
- * ------------------------------------------------------------ */
+/* ---- what workers report ---------------------------------------------- */
 
 static bool
 same_status(const struct task_status *a, const struct task_status *b)

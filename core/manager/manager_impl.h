@@ -22,7 +22,7 @@ _Static_assert(PLAN_OPS_MAX < TX_OPS_MAX, "a plan fits a transaction");
 #define OLD_TASK_WAIT_MS UINT64_C(60000)
 #define MONO_NEVER UINT64_MAX
 
-/* ---- the plan ----------------------------------------------------------- */
+/* ---- the plan --------------------------------------------------------- */
 
 struct draft {
 	const struct task *base; /* committed; NULL: made in this step */
@@ -62,7 +62,7 @@ draft_task(const struct draft *d)
 	return d->next != NULL ? d->next : d->base;
 }
 
-/* ---- what a slot holds --------------------------------------------------- */
+/* ---- what a slot holds ------------------------------------------------ */
 
 struct slot {
 	uint64_t number;     /* replicated: from 1 */
@@ -85,8 +85,7 @@ void slot_append(struct slot *s, struct draft *d);
 bool slot_is_live(const struct slot *s); /* a task desired up to RUNNING */
 struct draft *slot_newest(const struct slot *s); /* NULL: empty */
 
-/* ---- between steps --------------------------------------------------------
- */
+/* ---- between steps ---------------------------------------------------- */
 
 /* A task desired READY, that becomes RUNNING at due_ms. */
 struct ready_timer {
@@ -137,8 +136,7 @@ struct manager {
 
 void watched_wake_at(struct watched *w, uint64_t at_ms);
 
-/* ---- the controllers ------------------------------------------------------
- */
+/* ---- the controllers -------------------------------------------------- */
 
 /* One service brought nearer to its spec: what each has to do with it. */
 struct work {

@@ -113,8 +113,7 @@ orchestrator_remove(struct work *k, struct task_span tasks)
 		remove_task(k, plan_track(k->p, tasks.v[i]));
 }
 
-/* ---- replicated -----------------------------------------------------------
- */
+/* ---- replicated ------------------------------------------------------- */
 
 struct rank { /* of a slot, for scaling down: the least stay */
 	struct slot *slot;
@@ -250,8 +249,7 @@ orchestrator_replicated(struct work *k)
 			remove_slot(k, k->slots.v[i]);
 }
 
-/* ---- global ---------------------------------------------------------------
- */
+/* ---- global ----------------------------------------------------------- */
 
 /* Among the first count slots: those are sorted by node. */
 static struct slot *

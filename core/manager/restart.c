@@ -115,7 +115,7 @@ has_stopped(const struct manager *m, const struct task *t)
 	return n == NULL || n->status.state == NODE_DOWN;
 }
 
-/* ---- timers: when a task that is desired READY may run ------------------ */
+/* ---- timers: when a task that is desired READY may run ---------------- */
 
 static struct ready_timer *
 timer_find(struct watched *w, const char *task_id)
@@ -203,8 +203,7 @@ restart_task_changed(struct manager *m, struct watched *w,
 	};
 }
 
-/* ---- what is due ----------------------------------------------------------
- */
+/* ---- what is due ------------------------------------------------------ */
 
 /* Another task of the slot that is as it should be and will go on. */
 static bool

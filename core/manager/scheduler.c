@@ -51,8 +51,7 @@ struct places {
 	size_t heap_count;
 };
 
-/* ---- load ------------------------------------------------------------------
- */
+/* ---- load ------------------------------------------------------------- */
 
 static struct place *
 place_of(struct places *ps, const char *node_id)
@@ -164,8 +163,7 @@ places_fini(struct places *ps)
 	mem_free(ps->heap);
 }
 
-/* ---- filters
- * ----------------------------------------------------------------- */
+/* ---- filters ---------------------------------------------------------- */
 
 static bool
 has_resources(const struct place *p, const struct task *t)
@@ -288,8 +286,7 @@ explain(const size_t refused[REFUSAL_COUNT], struct buf *out)
 	}
 }
 
-/* ---- the heap
- * ------------------------------------------------------------------ */
+/* ---- the heap --------------------------------------------------------- */
 
 static uint64_t
 bad_failures(const struct place *p)
@@ -339,8 +336,7 @@ heap_pop(struct places *ps)
 	heap_sink(ps, 0);
 }
 
-/* ---- a group
- * --------------------------------------------------------------------- */
+/* ---- a group ---------------------------------------------------------- */
 
 static void
 count_service(struct places *ps, const struct manager *m, const struct plan *p,
@@ -476,8 +472,7 @@ confirm_place(struct plan *p, struct places *ps, struct draft *d)
 	buf_fini(&why);
 }
 
-/* ---- all that is pending
- * ------------------------------------------------------------ */
+/* ---- all that is pending ---------------------------------------------- */
 
 static bool
 is_preassigned(const struct task *t)

@@ -13,8 +13,7 @@
 #include "core/manager/constraint.h"
 #include "core/manager/manager_impl.h"
 
-/* ---- what is dirty ---------------------------------------------------------
- */
+/* ---- what is dirty ---------------------------------------------------- */
 
 static bool
 same_endpoint(const struct endpoint_spec *a, const struct endpoint_spec *b)
@@ -95,8 +94,7 @@ look_at(const struct work *k, const struct slot *slot)
 	return f;
 }
 
-/* ---- flights ----------------------------------------------------------------
- */
+/* ---- flights ---------------------------------------------------------- */
 
 static const struct update_config *
 config_of(const struct service *s)
@@ -220,8 +218,7 @@ flights_rebuild(struct work *k)
 	}
 }
 
-/* ---- the update's own state
- * -------------------------------------------------- */
+/* ---- the update's own state ------------------------------------------- */
 
 static int
 state_of(const struct service *s)
@@ -256,8 +253,7 @@ complete(struct work *k)
 			     back ? "rollback completed" : "update completed");
 }
 
-/* ---- one slot
- * ------------------------------------------------------------------ */
+/* ---- one slot --------------------------------------------------------- */
 
 /* The tasks that differ are to stop; those that do not, run. */
 static void

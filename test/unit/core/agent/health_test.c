@@ -81,21 +81,18 @@ T(probes_make_a_verdict)
 			.start_period_ns = rows[i].start_period_s * NS_PER_S,
 			.retries = rows[i].retries,
 		};
-		struct health h;
 		uint64_t now = 5000;
+		uint64_t period_ms = (uint64_t)rows[i].start_period_s * 1000;
+		struct health h;
+		bool early;
 
 		T_ROW(rows[i].name);
 		health_begin(&h, &c, now, 0);
 		EQ(h.state, HEALTH_STARTING);
 		for (size_t p = 0; rows[i].probes[p] != '\0'; p++) {
-			EQ(h.next_ms - now,
-			   h.state == HEALTH_STARTING &&
-					   now - 5000 <
-						   (uint64_t)rows[i]
-								   .start_period_s *
-							   1000
-				   ? 1000
-				   : 10000);
+			early = h.state == HEALTH_STARTING &&
+				now - 5000 < period_ms;
+			EQ(h.next_ms - now, early ? 1000 : 10000);
 			OK(!health_due(&h, h.next_ms - 1, 1));
 			now = h.next_ms;
 			OK(health_due(&h, now, p + 1));

@@ -152,7 +152,7 @@ ct_fini(struct cluster_test *c)
 	state_free(c->state);
 }
 
-/* ---- services ----------------------------------------------------------- */
+/* ---- services --------------------------------------------------------- */
 
 /* A replicated service, not yet put: the test may add to it. */
 static MAY_BE_UNUSED struct service *
@@ -222,8 +222,7 @@ ct_service(struct cluster_test *c, const char *id)
 	return state_get(c->state, OBJECT_SERVICE, id);
 }
 
-/* ---- tasks ----------------------------------------------------------------
- */
+/* ---- tasks ------------------------------------------------------------ */
 
 static struct task_span
 ct_tasks(struct cluster_test *c, const char *service)

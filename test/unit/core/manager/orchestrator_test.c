@@ -162,8 +162,7 @@ T(a_transaction_that_was_refused_is_made_anew)
 	ct_fini(&c);
 }
 
-/* ---- global -----------------------------------------------------------------
- */
+/* ---- global ----------------------------------------------------------- */
 
 static void
 global_put(struct cluster_test *c, const char *id, const char *constraint)

@@ -80,32 +80,105 @@ T(the_services_own_tasks_count_before_all_others)
 	ct_fini(&c);
 }
 
+enum hurdle {
+	NO_NODE,
+	PAUSED_AND_DOWN,
+	CPU,
+	MEMORY,
+	CONSTRAINT,
+	PLATFORM,
+	PORT,
+	MAX_REPLICAS,
+	PAUSED_AND_UNFIT,
+};
+
+static void
+spoil_nodes(struct cluster_test *c, enum hurdle what)
+{
+	struct node_object *n = ct_node(c, "node1");
+
+	if (what == NO_NODE)
+		n->status.state = NODE_UNKNOWN;
+	if (what == PAUSED_AND_DOWN || what == PAUSED_AND_UNFIT)
+		n->spec.availability = NODE_PAUSE;
+	ct_node_put(c, n);
+	n = ct_node(c, "node2");
+	if (what == NO_NODE)
+		n->status.state = NODE_DISCONNECTED;
+	if (what == PAUSED_AND_DOWN)
+		n->status.state = NODE_DOWN;
+	ct_node_put(c, n);
+}
+
+static void
+want_platform(struct service *s, const char *arch, const char *os)
+{
+	struct placement *p = ct_placement(s);
+
+	p->platforms.v = arena_alloc(object_arena(s), sizeof(struct platform));
+	p->platforms.v[0] = (struct platform){ arch, os };
+	p->platforms.count = 1;
+}
+
+static void
+ask_too_much(struct service *s, enum hurdle what)
+{
+	if (what == CPU)
+		reserve(s, INT64_C(4000000001), 0);
+	if (what == MEMORY)
+		reserve(s, 0, (INT64_C(8) << 30) + 1);
+	if (what == CONSTRAINT)
+		constrain(s, "node.role==worker");
+	if (what == PAUSED_AND_UNFIT)
+		constrain(s, "node.id==node1");
+	if (what == PLATFORM)
+		want_platform(s, "arm64", "linux");
+	if (what == PORT)
+		publish(s, 80);
+	if (what == MAX_REPLICAS)
+		ct_placement(s)->max_replicas = 1;
+	if (what == PORT || what == MAX_REPLICAS)
+		s->spec.mode.replicated->replicas.v = 3;
+}
+
+static const struct task *
+a_pending_task(struct cluster_test *c)
+{
+	struct task_span all = ct_tasks(c, "web");
+
+	for (size_t i = 0; i < all.count; i++)
+		if (all.v[i]->status.state == TASK_PENDING)
+			return all.v[i];
+	OK(!"a task is pending");
+	return NULL;
+}
+
 T(a_task_that_fits_nowhere_says_why)
 {
 	static const struct {
 		const char *name;
-		int what;
+		enum hurdle what;
 		const char *want;
 	} rows[] = {
-		{ "no node is ready", 0,
+		{ "no node is ready", NO_NODE,
 		  "no suitable node (2 nodes not available for new tasks)" },
-		{ "one paused, one down", 1,
+		{ "one paused, one down", PAUSED_AND_DOWN,
 		  "no suitable node (2 nodes not available for new tasks)" },
-		{ "cpu", 2,
+		{ "cpu", CPU,
 		  "no suitable node (insufficient resources on 2 nodes)" },
-		{ "memory", 3,
+		{ "memory", MEMORY,
 		  "no suitable node (insufficient resources on 2 nodes)" },
-		{ "constraint", 4,
+		{ "constraint", CONSTRAINT,
 		  "no suitable node (scheduling constraints not satisfied on "
 		  "2 nodes)" },
-		{ "platform", 5,
+		{ "platform", PLATFORM,
 		  "no suitable node (unsupported platform on 2 nodes)" },
-		{ "port", 6,
+		{ "port", PORT,
 		  "no suitable node (host-mode port already in use on 2 "
 		  "nodes)" },
-		{ "max replicas", 7,
+		{ "max replicas", MAX_REPLICAS,
 		  "no suitable node (max replicas per node limit exceed)" },
-		{ "one paused, one unfit", 8,
+		{ "one paused, one unfit", PAUSED_AND_UNFIT,
 		  "no suitable node (1 node not available for new tasks; "
 		  "scheduling constraints not satisfied on 1 node)" },
 	};
@@ -113,55 +186,16 @@ T(a_task_that_fits_nowhere_says_why)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct cluster_test c;
 		struct service *s = ct_service_new("web", 1);
-		struct node_object *n;
 		const struct task *t;
 
 		T_ROW(rows[i].name);
 		ct_init(&c, 2);
-		n = ct_node(&c, "node1");
-		if (rows[i].what == 0)
-			n->status.state = NODE_UNKNOWN;
-		if (rows[i].what == 1 || rows[i].what == 8)
-			n->spec.availability = NODE_PAUSE;
-		ct_node_put(&c, n);
-		n = ct_node(&c, "node2");
-		if (rows[i].what == 0)
-			n->status.state = NODE_DISCONNECTED;
-		if (rows[i].what == 1)
-			n->status.state = NODE_DOWN;
-		ct_node_put(&c, n);
-		if (rows[i].what == 2)
-			reserve(s, INT64_C(4000000001), 0);
-		if (rows[i].what == 3)
-			reserve(s, 0, (INT64_C(8) << 30) + 1);
-		if (rows[i].what == 4)
-			constrain(s, "node.role==worker");
-		if (rows[i].what == 8)
-			constrain(s, "node.id==node1");
-		if (rows[i].what == 5) {
-			struct placement *p = ct_placement(s);
-
-			p->platforms.v = arena_alloc(object_arena(s),
-						     sizeof(struct platform));
-			p->platforms.v[0] =
-				(struct platform){ "arm64", "linux" };
-			p->platforms.count = 1;
-		}
-		if (rows[i].what == 6)
-			publish(s, 80);
-		if (rows[i].what == 7)
-			ct_placement(s)->max_replicas = 1;
-		if (rows[i].what >= 6 && rows[i].what <= 7)
-			s->spec.mode.replicated->replicas.v = 3;
+		spoil_nodes(&c, rows[i].what);
+		ask_too_much(s, rows[i].what);
 		ct_service_put(&c, s);
-		if (rows[i].what >= 6 && rows[i].what <= 7)
+		if (rows[i].what == PORT || rows[i].what == MAX_REPLICAS)
 			EQ(ct_count(&c, "web", TASK_ASSIGNED, 0), 2);
-		t = NULL;
-		for (size_t j = 0; j < ct_tasks(&c, "web").count; j++)
-			if (ct_tasks(&c, "web").v[j]->status.state ==
-			    TASK_PENDING)
-				t = ct_tasks(&c, "web").v[j];
-		OK(t != NULL);
+		t = a_pending_task(&c);
 		EQ_STR(t->status.message, "pending task scheduling");
 		EQ_STR(t->status.err, rows[i].want);
 		EQ(manager_deadline(c.manager), UINT64_MAX);
@@ -201,13 +235,8 @@ T(a_platform_matches_under_both_of_its_names)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct cluster_test c;
 		struct service *s = ct_service_new("web", 1);
-		struct placement *p = ct_placement(s);
 
-		p->platforms.v =
-			arena_alloc(object_arena(s), sizeof(struct platform));
-		p->platforms.v[0] =
-			(struct platform){ rows[i].arch, rows[i].os };
-		p->platforms.count = 1;
+		want_platform(s, rows[i].arch, rows[i].os);
 		ct_init(&c, 1);
 		ct_service_put(&c, s);
 		EQ(ct_count(&c, "web", TASK_ASSIGNED, 0), rows[i].fits);
