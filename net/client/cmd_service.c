@@ -480,9 +480,7 @@ cmd_service_rollback(struct cli *cli, const struct parsed *p)
 	return progress_wait(cli, id, mode);
 }
 
-/* ---- rm
- * ------------------------------------------------------------------------------
- */
+/* ---- rm ---- */
 
 int
 cmd_service_rm(struct cli *cli, const struct parsed *p)
