@@ -1,6 +1,7 @@
 /* host.c - see host.h. */
 #include "exec/host.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 
 #include "core/base/check.h"
 #include "core/base/str.h"
+#include "exec/fs.h"
+
+#define OS_RELEASE_MAX 65536
 
 void
 host_describe(const char *hostname, const char *version, struct arena *a,
@@ -29,6 +33,82 @@ host_describe(const char *hostname, const char *version, struct arena *a,
 	ret->resources.memory_bytes =
 		sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 	ret->engine.version = arena_strdup(a, version);
+}
+
+/* The value of PRETTY_NAME=, without its quotes. */
+static const char *
+pretty_name(const char *text, struct arena *a)
+{
+	static const char key[] = "PRETTY_NAME=";
+
+	for (const char *p = text; *p != '\0'; p += strspn(p, "\n")) {
+		size_t len = strcspn(p, "\n");
+
+		if (str_starts(p, key)) {
+			p += sizeof(key) - 1;
+			len -= sizeof(key) - 1;
+			if (len >= 2 && (*p == '"' || *p == '\'') &&
+			    p[len - 1] == *p)
+				return arena_strndup(a, p + 1, len - 2);
+			return arena_strndup(a, p, len);
+		}
+		p += len;
+	}
+	return NULL;
+}
+
+static const char *
+find_system(struct arena *a)
+{
+	static const char *const paths[] = { "/etc/os-release",
+					     "/usr/lib/os-release" };
+	const char *name = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths) && name == NULL; i++) {
+		struct buf text = { 0 };
+		struct err e;
+
+		if (fs_read(paths[i], OS_RELEASE_MAX, &text, &e) == 0)
+			name = pretty_name(buf_cstr(&text), a);
+		buf_fini(&text);
+	}
+	return name;
+}
+
+/*
+ * The address that a packet to the world would leave with. Connecting a
+ * datagram socket asks the routes and sends nothing.
+ */
+static const char *
+find_addr(struct arena *a)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons(9),
+				  .sin_addr.s_addr = htonl(0xc0000201) };
+	socklen_t len = sizeof(in);
+	char text[INET_ADDRSTRLEN];
+	const char *found = NULL;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return NULL;
+	if (connect(fd, (struct sockaddr *)&in, len) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&in, &len) == 0 &&
+	    inet_ntop(AF_INET, &in.sin_addr, text, sizeof(text)) != NULL)
+		found = arena_strdup(a, text);
+	(void)close(fd);
+	return found;
+}
+
+void
+host_find_facts(struct arena *a, struct host_facts *ret)
+{
+	struct utsname u;
+
+	check(uname(&u) == 0);
+	ret->kernel_version = arena_strdup(a, u.release);
+	ret->operating_system = find_system(a);
+	ret->default_addr = find_addr(a);
 }
 
 static const char *

@@ -10,6 +10,15 @@
 void host_describe(const char *hostname, const char *version, struct arena *a,
 		   struct node_description *ret);
 
+/* What only people read of it. */
+struct host_facts {
+	const char *kernel_version;   /* as uname -r */
+	const char *operating_system; /* PRETTY_NAME of os-release, or NULL */
+	const char *default_addr; /* what others would reach us by, or NULL */
+};
+/* All strings are in a. */
+void host_find_facts(struct arena *a, struct host_facts *ret);
+
 /*
  * The path of the OCI runtime: given (a path, or a name that is looked up),
  * else runc, else crun. -ENOENT says what to install.

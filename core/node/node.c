@@ -38,6 +38,11 @@ node_new(const struct node_config *config, struct now now)
 	n->version = arena_strdup(&n->config_arena, config->version);
 	n->root_dir = arena_strdup(&n->config_arena, config->root_dir);
 	n->runtime = arena_strdup(&n->config_arena, config->runtime);
+	n->kernel_version =
+		arena_strdup(&n->config_arena, config->kernel_version);
+	n->operating_system =
+		arena_strdup(&n->config_arena, config->operating_system);
+	n->default_addr = arena_strdup(&n->config_arena, config->default_addr);
 	n->egress_subnet =
 		arena_strdup(&n->config_arena, config->egress_subnet);
 	take_description(n, config->description);

@@ -87,6 +87,8 @@ struct node_config {
 	const char *version;  /* of the program */
 	const char *root_dir; /* shown in info */
 	const char *runtime;  /* name shown in info: "runc" */
+	/* Of this host, for version, info and init; NULL is fine. */
+	const char *kernel_version, *operating_system, *default_addr;
 	const struct node_description *description;
 	const char *egress_subnet; /* CIDR; first address is the gateway */
 	const struct stored *stored;

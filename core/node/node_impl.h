@@ -94,6 +94,7 @@ struct node {
 	uint64_t rand_state;
 	struct arena config_arena;
 	const char *version, *root_dir, *runtime, *egress_subnet;
+	const char *kernel_version, *operating_system, *default_addr;
 	struct node_description description;
 	struct arena description_arena;
 

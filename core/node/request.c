@@ -25,6 +25,9 @@ request_env(struct node *n)
 				   .version = n->version,
 				   .root_dir = n->root_dir,
 				   .runtime = n->runtime,
+				   .kernel_version = n->kernel_version,
+				   .operating_system = n->operating_system,
+				   .default_addr = n->default_addr,
 				   .description = &n->description };
 
 	if (n->state != NULL)
