@@ -12,7 +12,7 @@
 #include <zlib.h>
 
 #include "core/base/mem.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 #define READ_PIECE 16384
 #define SCAN_PIECE 65536

@@ -17,9 +17,9 @@
 #include "core/base/str.h"
 #include "core/base/time_text.h"
 #include "core/node/node.h"
+#include "exec/image/own.h"
 #include "exec/log_reader.h"
 #include "exec/logs.h"
-#include "exec/own.h"
 
 #define SOURCES_MAX 1024
 #define PIECE_BYTES 32768

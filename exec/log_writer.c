@@ -15,9 +15,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/time_text.h"
+#include "exec/image/own.h"
 #include "exec/log_line.h"
 #include "exec/logs.h"
-#include "exec/own.h"
 
 #define LOG_FILES_MAX 1000
 #define PIECE 16384

@@ -22,7 +22,7 @@
 #include "core/base/arena.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 #include "exec/whoami_http.h"
 
 #define CONNECTIONS_MAX 512

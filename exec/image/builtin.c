@@ -17,8 +17,8 @@
 #include "exec/image/digest.h"
 #include "exec/image/file.h"
 #include "exec/image/images.h"
+#include "exec/image/own.h"
 #include "exec/image/tree.h"
-#include "exec/own.h"
 
 #define SELF "/proc/self/exe"
 #define BUILTIN_TAG "docker.io/swarm/whoami:latest"

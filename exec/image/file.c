@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 #define FILE_PIECE 16384
 

@@ -19,8 +19,8 @@
 #include "exec/image/file.h"
 #include "exec/image/images.h"
 #include "exec/image/name.h"
+#include "exec/image/own.h"
 #include "exec/image/spool.h"
-#include "exec/own.h"
 
 #define ID_PREFIX_MIN 1
 #define PIPE_BYTES (1 << 20)

@@ -18,7 +18,7 @@
 #include "exec/image/image_reply.h"
 #include "exec/image/images.h"
 #include "exec/image/name.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 /* One change of the index, in memory until it is written. */
 struct removal {

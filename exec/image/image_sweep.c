@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "exec/image/images.h"
+#include "exec/image/own.h"
 #include "exec/image/tree.h"
-#include "exec/own.h"
 
 /* A loader holds a lock on its directory as long as it lives. */
 static bool

@@ -14,7 +14,7 @@
 #include "core/base/str.h"
 #include "exec/image/digest.h"
 #include "exec/image/file.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 #define INDEX_NAME "index.json"
 #define INDEX_VERSION 1

@@ -17,10 +17,10 @@
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "exec/image/own.h"
 #include "exec/image/tar.h"
 #include "exec/image/tree.h"
 #include "exec/image/unzip.h"
-#include "exec/own.h"
 
 #define WHITEOUT ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"

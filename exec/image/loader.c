@@ -15,8 +15,8 @@
 #include "exec/image/file.h"
 #include "exec/image/loader_impl.h"
 #include "exec/image/name.h"
+#include "exec/image/own.h"
 #include "exec/image/tree.h"
-#include "exec/own.h"
 
 #define GIB (UINT64_C(1) << 30)
 

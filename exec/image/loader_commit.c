@@ -15,7 +15,7 @@
 #include "exec/image/file.h"
 #include "exec/image/loader_impl.h"
 #include "exec/image/name.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 #define BLOB_DIR "blobs/sha256"
 

@@ -13,7 +13,7 @@
 #include "exec/image/confine.h"
 #include "exec/image/image.h"
 #include "exec/image/loader_impl.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 static int
 run_child(struct loader_config *c, const char *path, struct err *e)

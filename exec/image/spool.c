@@ -13,9 +13,9 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "exec/image/file.h"
+#include "exec/image/own.h"
 #include "exec/image/tar.h"
 #include "exec/image/tree.h"
-#include "exec/own.h"
 
 #define BLOBS "blobs/sha256/"
 

@@ -12,7 +12,7 @@
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
-#include "exec/own.h"
+#include "exec/image/own.h"
 
 static bool
 is_name(const char *p, size_t len, const char *name)

@@ -153,7 +153,8 @@ T(rotation_keeps_the_newest_files_and_the_reader_joins_them)
 
 		T_ROW(rows[i].name);
 		log_path(&d, "a", path);
-		/* A line is 73 bytes or less: two fit, and three files are kept. */
+		/* A line is 73 bytes or less: two fit, and three files are
+		 * kept. */
 		w = open_writer(path, 160, 3, rows[i].compress);
 		for (int n = 0; n < 10; n++) {
 			char text[8];

@@ -1,6 +1,6 @@
 /* own.h - descriptors that close themselves at the end of their scope. */
-#ifndef EXEC_OWN_H
-#define EXEC_OWN_H
+#ifndef EXEC_IMAGE_OWN_H
+#define EXEC_IMAGE_OWN_H
 
 #include <errno.h>
 #include <unistd.h>
