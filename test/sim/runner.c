@@ -62,11 +62,29 @@ duration(struct world *w, enum runner_verb verb)
 	return w->now.mono_ms + 1 + dice(w, most);
 }
 
+/* What starts something must be remembered on the disk by then, or a crash
+ * would leave a container that nobody knows. */
+static void
+check_remembered(struct world *w, const struct runner_order *o)
+{
+	const struct disk *d = &w->disk;
+
+	if (o->verb != RUNNER_PREPARE && o->verb != RUNNER_START)
+		return;
+	for (size_t i = 0; i < d->row_count; i++)
+		if (d->rows[i].table == TABLE_WORKER &&
+		    strcmp(d->rows[i].key, o->task_id) == 0)
+			return;
+	world_fail(w, "order %d for %s came before its row was on the disk",
+		   o->verb, o->task_id);
+}
+
 void
 runner_take(struct world *w, const struct runner_order *o)
 {
 	struct container *c = find(w, o->task_id);
 
+	check_remembered(w, o);
 	world_trace(w, "order %d for %.5s", o->verb, o->task_id);
 	if (c == NULL) {
 		if (w->container_count == CONTAINERS_MAX) {
