@@ -527,7 +527,8 @@ int
 model_unpack(const struct type *t, const void *p, size_t len, struct arena *a,
 	     void *ret, struct err *e)
 {
-	struct cursor c = { p, (const uint8_t *)p + len, a, e };
+	const uint8_t *at = len > 0 ? p : (const uint8_t *)"";
+	struct cursor c = { at, at + len, a, e };
 	int code;
 
 	type_clear(t, ret);
