@@ -1,0 +1,508 @@
+/*
+ * node_test.c - the node by its events: a disk that the test holds back when
+ * it wants to, and a runner that obeys at once.
+ */
+#include "core/node/node.h"
+
+#include "core/base/buf.h"
+#include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/state/state.h"
+#include "test/t.h"
+
+#define ANSWERS_MAX 64
+
+struct answer {
+	int status; /* 0: none yet; 1: a stream */
+	int ends, pieces;
+	struct buf body;
+	size_t logs; /* sources, of all effects */
+};
+
+static struct node *node;
+static struct now now;
+static struct answer answers[ANSWERS_MAX];
+static const struct batch *held[8];
+static size_t held_count;
+static bool hold_disk, run_orders;
+static int wipes, orders[8];
+static struct raft_entry *log_entries;
+static size_t log_count, log_cap;
+
+static const struct node_description description = {
+	.hostname = "host",
+	.platform = { "x86_64", "linux" },
+	.resources = { INT64_C(8000000000), INT64_C(8) << 30 },
+};
+
+static void give(const struct event *ev);
+
+static void
+report(enum runner_news news, const char *task_id)
+{
+	struct runner_report r = {
+		.news = news, .task_id = task_id, .pid = 77, .started_at = 5
+	};
+	struct event ev = { .type = EVENT_RUNNER, .report = &r };
+
+	give(&ev);
+}
+
+static void
+persist_oldest(void)
+{
+	struct event ev = { .type = EVENT_PERSISTED,
+			    .batch_seq = held[0]->seq };
+
+	for (size_t i = 0; i < held[0]->entry_count; i++) {
+		log_entries = mem_grow(log_entries, log_count, &log_cap,
+				       sizeof(*log_entries));
+		log_entries[log_count++] = held[0]->entries[i];
+	}
+	batch_free(held[0]);
+	held_count--;
+	memmove(held, held + 1, held_count * sizeof(held[0]));
+	give(&ev);
+}
+
+static void
+take_answer(const struct effect *e)
+{
+	struct answer *a = &answers[e->request_id];
+
+	OK(e->request_id > 0 && e->request_id < ANSWERS_MAX);
+	EQ(a->ends, 0);
+	if (e->type == EFFECT_REPLY)
+		a->status = e->status;
+	else if (a->status == 0)
+		a->status = 1;
+	a->ends += e->type != EFFECT_STREAM;
+	a->pieces += e->type == EFFECT_STREAM;
+	buf_put(&a->body, e->body, e->body_len);
+}
+
+/* What came of the orders, in turn, once the node is quiet. */
+static char todo[64][32];
+static enum runner_news todo_news[64];
+static size_t todo_count;
+
+static void
+take_order(const struct runner_order *o)
+{
+	static const enum runner_news news[] = {
+		[RUNNER_PREPARE] = RUNNER_PREPARED,
+		[RUNNER_START] = RUNNER_STARTED,
+		[RUNNER_PROBE] = RUNNER_PROBED,
+		[RUNNER_STOP] = RUNNER_EXITED,
+		[RUNNER_REMOVE] = RUNNER_REMOVED,
+	};
+
+	orders[o->verb]++;
+	if (!run_orders)
+		return;
+	OK(todo_count < ARRAY_LEN(todo));
+	snprintf(todo[todo_count], sizeof(todo[0]), "%s", o->task_id);
+	todo_news[todo_count++] = news[o->verb];
+}
+
+static void
+drain(void)
+{
+	struct effect e;
+
+	while (node_next(node, &e)) {
+		switch (e.type) {
+		case EFFECT_PERSIST:
+			OK(held_count < 2);
+			held[held_count++] = e.batch;
+			break;
+		case EFFECT_REPLY:
+		case EFFECT_STREAM:
+		case EFFECT_STREAM_END:
+			take_answer(&e);
+			break;
+		case EFFECT_LOGS:
+			answers[e.request_id].logs += e.log_count;
+			break;
+		case EFFECT_RUNNER:
+			take_order(e.order);
+			break;
+		case EFFECT_WIPE:
+			wipes++;
+			log_count = 0;
+			break;
+		case EFFECT_PORTS:
+			break;
+		}
+	}
+}
+
+static void
+give(const struct event *ev)
+{
+	node_step(node, now, ev);
+	drain();
+}
+
+/* Until nothing is left to do. */
+static void
+settle(void)
+{
+	while (true) {
+		struct event tick = { .type = EVENT_TICK };
+
+		if (!hold_disk && held_count > 0) {
+			persist_oldest();
+		} else if (todo_count > 0) {
+			char id[32];
+			enum runner_news news = todo_news[0];
+
+			memcpy(id, todo[0], sizeof(id));
+			todo_count--;
+			memmove(todo, todo + 1, todo_count * sizeof(todo[0]));
+			memmove(todo_news, todo_news + 1,
+				todo_count * sizeof(todo_news[0]));
+			report(news, id);
+		} else if (node_deadline(node) <= now.mono_ms) {
+			give(&tick);
+		} else {
+			return;
+		}
+	}
+}
+
+static void
+pass(uint64_t ms)
+{
+	struct event tick = { .type = EVENT_TICK };
+
+	for (uint64_t i = 0; i < ms; i += 50) {
+		now.mono_ms += 50;
+		now.wall_ns += 50 * NS_PER_MS;
+		give(&tick);
+		settle();
+	}
+}
+
+static void
+start(void)
+{
+	struct node_config c = { .seed = 5,
+				 .version = "1",
+				 .root_dir = "/r",
+				 .runtime = "runc",
+				 .description = &description,
+				 .egress_subnet = "172.30.0.0/16" };
+
+	now = (struct now){ 1000, INT64_C(1700000000) * NS_PER_S };
+	node = node_new(&c, now);
+	run_orders = true;
+	report(RUNNER_SCANNED, NULL);
+	settle();
+}
+
+static void
+end(void)
+{
+	node_free(node);
+	while (held_count > 0)
+		batch_free(held[--held_count]);
+	for (size_t i = 0; i < ANSWERS_MAX; i++)
+		buf_fini(&answers[i].body);
+	mem_free(log_entries);
+}
+
+static uint64_t asked;
+
+/* key and value are a query parameter, or NULL. */
+static struct answer *
+ask(enum op op, const char *target, const char *body, const char *key,
+    const char *value)
+{
+	struct kv q[3] = { { key, value } };
+	struct request r = { .id = ++asked,
+			     .op = op,
+			     .where = OP_AT_NODE,
+			     .target = target,
+			     .body = body,
+			     .body_len = body ? strlen(body) : 0,
+			     .query = { q, key != NULL },
+			     .api_minor = API_MINOR_MAX };
+	struct event ev = { .type = EVENT_REQUEST, .request = &r };
+
+	if (op == OP_SERVICE_LOGS || op == OP_CONTAINER_LOGS ||
+	    op == OP_TASK_LOGS) {
+		q[r.query.count++] = (struct kv){ "stdout", "1" };
+	}
+	give(&ev);
+	settle();
+	return &answers[asked];
+}
+
+static struct answer *
+init(void)
+{
+	return ask(OP_SWARM_INIT, NULL, "{\"ListenAddr\":\"0.0.0.0:2377\"}",
+		   NULL, NULL);
+}
+
+static const char web[] =
+	"{\"Name\":\"web\",\"TaskTemplate\":{\"ContainerSpec\":"
+	"{\"Image\":\"img\"}},\"Mode\":{\"Replicated\":{\"Replicas\":2}}}";
+
+static struct answer *
+create(void)
+{
+	return ask(OP_SERVICE_CREATE, NULL, web, NULL, NULL);
+}
+
+static bool
+says(struct answer *a, const char *text)
+{
+	return strstr(buf_cstr(&a->body), text) != NULL;
+}
+
+T(outside_a_cluster_managers_questions_are_refused)
+{
+	struct answer *a;
+
+	start();
+	a = ask(OP_SERVICE_LIST, NULL, NULL, NULL, NULL);
+	EQ(a->status, 503);
+	OK(says(a, "This node is not a swarm manager. Use"));
+	EQ(ask(OP_VERSION, NULL, NULL, NULL, NULL)->status, 200);
+	EQ(ask(OP_INFO, NULL, NULL, NULL, NULL)->status, 200);
+	EQ(ask(OP_CONTAINER_LIST, NULL, NULL, NULL, NULL)->status, 200);
+	a = ask(OP_SWARM_LEAVE, NULL, NULL, NULL, NULL);
+	EQ(a->status, 503);
+	OK(says(a, "not part of a swarm"));
+	EQ_STR(node_swarm_state(node), "inactive");
+	end();
+}
+
+T(init_answers_once_all_is_on_the_disk_and_only_once)
+{
+	struct answer *a;
+
+	start();
+	hold_disk = true;
+	a = init();
+	EQ(a->status, 0);
+	while (a->status == 0) {
+		OK(held_count > 0);
+		persist_oldest();
+	}
+	EQ(a->status, 200);
+	EQ(log_count, 3); /* members, objects, the leader's first */
+	EQ(log_entries[0].kind, RAFT_CONFIG);
+	OK(says(a, node_id(node)));
+	OK(state_cluster(node_state(node)) != NULL);
+	EQ_STR(node_swarm_state(node), "active/manager");
+	hold_disk = false;
+	a = init();
+	EQ(a->status, 503);
+	OK(says(a, "This node is already part of a swarm."));
+	end();
+}
+
+T(a_service_is_created_assigned_and_run)
+{
+	struct answer *a;
+
+	start();
+	init();
+	hold_disk = true;
+	a = create();
+	EQ(a->status, 0);
+	hold_disk = false;
+	settle();
+	EQ(a->status, 201);
+	EQ(orders[RUNNER_PREPARE], 2);
+	EQ(orders[RUNNER_START], 2);
+	EQ(state_count(node_state(node), OBJECT_TASK), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct task *t =
+			state_at(node_state(node), OBJECT_TASK, i);
+
+		EQ(t->status.state, TASK_RUNNING);
+	}
+	a = create();
+	EQ(a->status, 409);
+	EQ(ask(OP_SERVICE_REMOVE, "web", NULL, NULL, NULL)->status, 200);
+	pass(1000);
+	EQ(orders[RUNNER_STOP], 2);
+	EQ(orders[RUNNER_REMOVE], 2);
+	EQ(state_count(node_state(node), OBJECT_TASK), 0);
+	end();
+}
+
+T(leaving_needs_force_and_leaves_nothing)
+{
+	struct answer *a;
+
+	start();
+	init();
+	create();
+	a = ask(OP_SWARM_LEAVE, NULL, NULL, NULL, NULL);
+	EQ(a->status, 503);
+	OK(says(a, "Removing the last manager erases all"));
+	run_orders = false;
+	a = ask(OP_SWARM_LEAVE, NULL, NULL, "force", "1");
+	EQ(a->status, 0); /* containers still run */
+	EQ(wipes, 0);
+	EQ(ask(OP_SERVICE_LIST, NULL, NULL, NULL, NULL)->status, 503);
+	EQ(orders[RUNNER_STOP], 2);
+	end();
+}
+
+T(leaving_ends_when_the_containers_are_gone)
+{
+	struct answer *a;
+
+	start();
+	init();
+	create();
+	a = ask(OP_SWARM_LEAVE, NULL, NULL, "force", "1");
+	EQ(a->status, 200);
+	EQ(wipes, 1);
+	EQ(orders[RUNNER_REMOVE], 2);
+	OK(node_id(node) == NULL);
+	EQ(init()->status, 200);
+	EQ(create()->status, 201);
+	end();
+}
+
+T(who_hung_up_gets_no_answer_and_the_change_is_made)
+{
+	struct event gone = { .type = EVENT_REQUEST_GONE };
+	struct answer *a;
+
+	start();
+	init();
+	hold_disk = true;
+	a = create();
+	gone.request_id = asked;
+	give(&gone);
+	hold_disk = false;
+	settle();
+	EQ(a->status, 0);
+	EQ(state_count(node_state(node), OBJECT_SERVICE), 1);
+	end();
+}
+
+T(events_come_as_they_happen_until_the_given_time)
+{
+	struct answer *all, *some, *none;
+	char until[32];
+
+	start();
+	init();
+	all = ask(OP_EVENTS, NULL, NULL, NULL, NULL);
+	EQ(all->pieces, 1); /* empty: the headers */
+	EQ(all->body.len, 0);
+	snprintf(until, sizeof(until), "%lld.5",
+		 (long long)(now.wall_ns / NS_PER_S + 2));
+	some = ask(OP_EVENTS, NULL, NULL, "until", until);
+	none = ask(OP_EVENTS, NULL, NULL, "filters", "{\"type\":[\"node\"]}");
+	create();
+	OK(says(all, "\"service\""));
+	OK(says(some, "\"create\""));
+	EQ(none->body.len, 0);
+	EQ(some->ends, 0);
+	pass(3000);
+	EQ(some->ends, 1);
+	EQ(all->ends, 0);
+	/* the past, for who asks for it */
+	some = ask(OP_EVENTS, NULL, NULL, "since", "1");
+	OK(says(some, "\"create\""));
+	EQ(ask(OP_EVENTS, NULL, NULL, "since", "soon")->status, 400);
+	EQ(ask(OP_EVENTS, NULL, NULL, "until", "1.2.3")->status, 400);
+	EQ(ask(OP_EVENTS, NULL, NULL, "filters", "[")->status, 400);
+	end();
+}
+
+T(logs_are_of_the_tasks_that_have_containers)
+{
+	struct answer *a, *followed;
+
+	start();
+	init();
+	EQ(ask(OP_SERVICE_LOGS, "nope", NULL, NULL, NULL)->status, 404);
+	create();
+	a = ask(OP_SERVICE_LOGS, "web", NULL, NULL, NULL);
+	EQ(a->logs, 2);
+	EQ(a->status, 0); /* the driver answers */
+	followed = ask(OP_SERVICE_LOGS, "web", NULL, "follow", "1");
+	EQ(followed->logs, 2);
+	/* a task that ends is replaced, and the new one joins */
+	report(RUNNER_EXITED, ((const struct object *)state_at(node_state(node),
+							       OBJECT_TASK, 0))
+				      ->id);
+	pass(7000);
+	EQ(followed->logs, 3);
+	EQ(a->logs, 2);
+	EQ(ask(OP_CONTAINER_LOGS, "nope", NULL, NULL, NULL)->status, 404);
+	end();
+}
+
+/* A node that comes up again answers after it has taken office. */
+T(questions_wait_for_the_leader)
+{
+	struct stored stored = { 0 };
+	struct node_config c = { .seed = 6,
+				 .version = "1",
+				 .root_dir = "/r",
+				 .runtime = "runc",
+				 .description = &description,
+				 .egress_subnet = "172.30.0.0/16",
+				 .stored = &stored };
+	struct batch_row rows[3] = {
+		{ TABLE_IDENTITY, (char *)"members", (char *)"\1\0\0\0\0\0\0\0",
+		  8 },
+		{ TABLE_IDENTITY, (char *)"node",
+		  (char *)"aaaaaaaaaaaaaaaaaaaaaaaaa", 25 },
+		{ TABLE_IDENTITY, (char *)"raft", (char *)"1", 1 },
+	};
+	struct raft_entry entry = { 1, 1, RAFT_NOOP, NULL, 0 };
+	struct answer *a, *late;
+
+	stored.hard.term = 1;
+	stored.entries = &entry;
+	stored.entry_count = 1;
+	stored.rows = rows;
+	stored.row_count = 3;
+	now = (struct now){ 1000, 5 };
+	node = node_new(&c, now);
+	hold_disk = true;
+	a = ask(OP_SERVICE_LIST, NULL, NULL, NULL, NULL);
+	EQ(a->status, 0);
+	EQ(ask(OP_INFO, NULL, NULL, NULL, NULL)->status, 200);
+	late = ask(OP_NODE_LIST, NULL, NULL, NULL, NULL);
+	pass(11000);
+	EQ(a->status, 503);
+	OK(says(a, "does not have a leader"));
+	EQ(late->status, 503);
+	a = ask(OP_SERVICE_LIST, NULL, NULL, NULL, NULL);
+	hold_disk = false;
+	settle();
+	EQ(a->status, 200);
+	end();
+}
+
+T(batches_know_when_they_are_empty_and_copy)
+{
+	struct batch *b = batch_new(3);
+	char text[] = "value";
+
+	OK(batch_is_empty(b));
+	batch_row_put(b, TABLE_WORKER, "k", text, 5);
+	text[0] = 'x';
+	OK(!batch_is_empty(b));
+	OK(memcmp(b->rows[0].value, "value", 5) == 0);
+	batch_free(b);
+	batch_free(NULL);
+	b = batch_new(4);
+	b->applied = 1;
+	OK(!batch_is_empty(b));
+	batch_free(b);
+}
