@@ -49,6 +49,8 @@ link_veth_request(struct nl_request *q, const struct veth *v)
 {
 	const struct ifinfomsg ifi = { .ifi_flags = IFF_UP,
 				       .ifi_change = IFF_UP };
+	/* A veth cannot come up before its peer: the peer is made first. */
+	const struct ifinfomsg down = { 0 };
 	struct nlattr *info, *data, *peer;
 
 	nl_extra(q, &ifi, sizeof(ifi));
@@ -58,7 +60,7 @@ link_veth_request(struct nl_request *q, const struct veth *v)
 	nl_put_str(q, IFLA_INFO_KIND, "veth");
 	data = nl_nest(q, IFLA_INFO_DATA);
 	peer = nl_nest(q, VETH_INFO_PEER);
-	nl_extra(q, &ifi, sizeof(ifi));
+	nl_extra(q, &down, sizeof(down));
 	put_name(q, v->peer);
 	nl_put(q, IFLA_ADDRESS, v->peer_mac, MAC_LEN);
 	nl_put_u32(q, IFLA_NET_NS_FD, (uint32_t)v->peer_netns_fd);
@@ -101,13 +103,15 @@ link_add_veth(struct nl *nl, const struct veth *v, struct err *e)
 	return 0;
 }
 
+/* flags: 0 leaves them, IFF_UP or DOWN changes that one. */
+#define DOWN (1u << 31)
 static int
 change(struct nl *nl, int index, uint32_t flags, const uint8_t *mac,
        struct err *e)
 {
 	const struct ifinfomsg ifi = { .ifi_index = index,
-				       .ifi_flags = flags,
-				       .ifi_change = flags };
+				       .ifi_flags = flags & IFF_UP,
+				       .ifi_change = flags ? IFF_UP : 0 };
 	struct request_room room;
 	struct nl_request q;
 
@@ -129,6 +133,16 @@ link_up(struct nl *nl, int index, struct err *e)
 }
 
 int
+link_down(struct nl *nl, int index, struct err *e)
+{
+	int code = change(nl, index, DOWN, NULL, e);
+
+	if (code < 0)
+		return err_wrap(e, code, "Cannot bring link %d down", index);
+	return 0;
+}
+
+int
 link_set_mac(struct nl *nl, int index, const uint8_t mac[MAC_LEN],
 	     struct err *e)
 {
@@ -137,6 +151,28 @@ link_set_mac(struct nl *nl, int index, const uint8_t mac[MAC_LEN],
 	if (code < 0)
 		return err_wrap(e, code,
 				"Cannot set link %d's hardware address", index);
+	return 0;
+}
+
+int
+link_hairpin(struct nl *nl, int index, struct err *e)
+{
+	const struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE,
+				       .ifi_index = index };
+	struct request_room room;
+	struct nlattr *port;
+	struct nl_request q;
+	int code;
+
+	nl_begin(&q, room.p, sizeof(room.p), RTM_SETLINK, 0);
+	nl_extra(&q, &ifi, sizeof(ifi));
+	port = nl_nest(&q, IFLA_PROTINFO | NLA_F_NESTED);
+	nl_put_u8(&q, IFLA_BRPORT_MODE, 1);
+	nl_nest_end(&q, port);
+	code = nl_ask(nl, &q, e);
+	if (code < 0)
+		return err_wrap(e, code, "Cannot set hairpin mode on link %d",
+				index);
 	return 0;
 }
 

@@ -47,11 +47,14 @@ bool subnet_overlap(const struct subnet *a, const struct subnet *b);
 int link_find(struct nl *nl, const char *name, struct err *e);
 int link_add_bridge(struct nl *nl, const char *name, const uint8_t mac[MAC_LEN],
 		    struct err *e);
-/* Both ends up; the peer's is made in its namespace at once. */
+/* This end is up; the peer is made in its namespace at once, down. */
 int link_add_veth(struct nl *nl, const struct veth *v, struct err *e);
 int link_up(struct nl *nl, int index, struct err *e);
+int link_down(struct nl *nl, int index, struct err *e);
 int link_set_mac(struct nl *nl, int index, const uint8_t mac[MAC_LEN],
 		 struct err *e);
+/* Let a bridge's port have back what it sent. */
+int link_hairpin(struct nl *nl, int index, struct err *e);
 int link_delete(struct nl *nl, const char *name, struct err *e);
 /* Each device; one that gives false is the last. */
 int link_each(struct nl *nl, bool (*each)(void *ctx, const struct link *l),
