@@ -27,6 +27,8 @@
 enum template_mode {
 	TEMPLATE_NO_VALUE, /* a missing key prints "<no value>" */
 	TEMPLATE_STRICT,   /* a missing key is an error */
+	TEMPLATE_TYPED,	   /* the same, but not in a map of strings alone: it is
+			      a map in Go too, where all others are structs */
 	TEMPLATE_HEADER,   /* json, title, lower, upper, truncate do nothing:
 			      the data are a table's headings */
 };

@@ -85,6 +85,17 @@ no_field(struct run *r, const struct operand *o, const char *name,
 			   r->e);
 }
 
+static bool
+all_strings(json_t *v)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(v, key,
+			    value) if (!json_is_string(value)) return false;
+	return true;
+}
+
 /* Follow the path from v; *ret is borrowed from v. */
 static int
 follow(struct run *r, const struct operand *o, json_t *v, json_t **ret)
@@ -94,8 +105,11 @@ follow(struct run *r, const struct operand *o, json_t *v, json_t **ret)
 
 		if (!json_is_object(v))
 			return no_field(r, o, name, v);
+		bool strict = r->mode == TEMPLATE_STRICT ||
+			      (r->mode == TEMPLATE_TYPED && !all_strings(v));
+
 		v = json_object_get(v, name);
-		if (v == NULL && r->mode == TEMPLATE_STRICT)
+		if (v == NULL && strict)
 			return FAIL(r, o->pos,
 				    "executing \"\" at <%.*s>: map has no "
 				    "entry for key \"%s\"",

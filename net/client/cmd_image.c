@@ -70,7 +70,9 @@ add_row(struct listing *l, const json_t *image, const char *repository,
 	cell[5] = created > 0 && created < INT64_MAX / NS_PER_S
 			  ? text_ago(cli, created * NS_PER_S)
 			  : "N/A";
-	cell[6] = cell[11] = image_size(a, tree_i64(image, "Size"));
+	cell[6] = image_size(a, tree_i64(image, "Size"));
+	size_human((uint64_t)tree_i64(image, "Size"), at);
+	cell[11] = arena_strdup(a, at);
 	cell[8] = cell[9] = cell[10] = "N/A";
 	if (created <= 0 || created >= INT64_MAX / NS_PER_S)
 		return;

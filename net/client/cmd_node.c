@@ -18,8 +18,8 @@ static const struct column columns[] = {
 	{ "Status", "STATUS", "status", 0 },
 	{ "Availability", "AVAILABILITY", "availability", 0 },
 	{ "ManagerStatus", "MANAGER STATUS", "manager_status", 0 },
-	{ "EngineVersion", "ENGINE VERSION", "engine_version", 0 },
-	{ "TLSStatus", "TLS STATUS", "tls_status", COLUMN_EXTRA },
+	{ "EngineVersion", "ENGINE VERSION", NULL, 0 },
+	{ "TLSStatus", "TLS STATUS", NULL, COLUMN_EXTRA },
 	{ "Self", "SELF", NULL, COLUMN_EXTRA | COLUMN_BOOL },
 };
 

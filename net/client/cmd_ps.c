@@ -120,21 +120,30 @@ names_cell(struct arena *a, const json_t *container)
 	return out;
 }
 
-/* "k=v,k=v" of an object, or the keys of it alone. */
+static int
+cmp_texts(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "k=v,k=v" of an object, or the keys of it alone; sorted as they are. */
 static const char *
 pairs(struct arena *a, const json_t *object, bool values)
 {
+	const char **list =
+		arena_array(a, json_object_size(object) + 1, sizeof(*list));
 	struct buf b = { 0 };
 	const char *key, *text;
 	json_t *value;
+	size_t n = 0;
 
-	json_object_foreach((json_t *)object, key, value)
-	{
-		buf_printf(&b, "%s%s", b.len ? "," : "", key);
-		if (values)
-			buf_printf(&b, "=%s",
-				   str_or(json_string_value(value), ""));
-	}
+	json_object_foreach((json_t *)object, key, value) list[n++] =
+		values ? arena_printf(a, "%s=%s", key,
+				      str_or(json_string_value(value), ""))
+		       : key;
+	qsort(list, n, sizeof(*list), cmp_texts);
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&b, "%s%s", i > 0 ? "," : "", list[i]);
 	text = arena_strdup(a, buf_cstr(&b));
 	buf_fini(&b);
 	return text;

@@ -213,7 +213,7 @@ cmd_service_ls(struct cli *cli, const struct parsed *p)
 
 /* Its exact id, else its name, else the beginning of one id only. */
 static const char *
-find_service(const json_t *services, const char *ref)
+find_service(const json_t *services, const char *ref, const char **ret_why)
 {
 	const char *by_name = NULL, *by_prefix = NULL;
 	unsigned prefixes = 0;
@@ -231,6 +231,8 @@ find_service(const json_t *services, const char *ref)
 			prefixes++;
 		}
 	}
+	*ret_why = prefixes > 1 ? "multiple services found with provided prefix"
+				: "no such service";
 	if (by_name != NULL)
 		return by_name;
 	return prefixes == 1 ? by_prefix : NULL;
@@ -250,13 +252,14 @@ cmd_service_ps(struct cli *cli, const struct parsed *p)
 		return cli_fail_err(cli, &e);
 	ids.v = arena_array(&cli->arena, p->args.count, sizeof(*ids.v));
 	for (uint32_t i = 0; i < p->args.count; i++) {
-		const char *id = find_service(services, p->args.v[i]);
+		const char *why = "", *ref = p->args.v[i];
+		const char *id = find_service(services, ref, &why);
 
 		if (id != NULL)
 			ids.v[ids.count++] = id;
 		else
-			buf_printf(&errors, "%sno such service: %s",
-				   errors.len ? "\n" : "", p->args.v[i]);
+			buf_printf(&errors, "%s%s: %s", errors.len ? "\n" : "",
+				   why, ref);
 	}
 	rc = cli_filters(
 		cli, filters_with(cli, flag_list(p, "filter"), "service", &ids),

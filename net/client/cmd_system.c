@@ -227,7 +227,6 @@ static const struct line cluster_lines[] = {
 };
 
 static const struct line cluster_more_lines[] = {
-	{ "  SubnetSize", "Swarm.Cluster.SubnetSize", NUMBER },
 	{ "  Data Path Port", "Swarm.Cluster.DataPathPort", NUMBER },
 	{ "  Orchestration:", "", TEXT },
 	{ "   Task History Retention Limit",
@@ -256,6 +255,8 @@ static const struct line cluster_more_lines[] = {
 };
 
 static const struct line host_lines[] = {
+	{ " Default Runtime", "DefaultRuntime", TEXT },
+	{ " Init Binary", "InitBinary", TEXT },
 	{ " Kernel Version", "KernelVersion", TEXT },
 	{ " Operating System", "OperatingSystem", TEXT },
 	{ " OSType", "OSType", TEXT },
@@ -281,7 +282,8 @@ put_pools(FILE *out, const json_t *info)
 				    ""));
 		fputs("  ", out);
 	}
-	fputc('\n', out);
+	fprintf(out, "\n  SubnetSize: %lld\n",
+		(long long)tree_i64(info, "Swarm.Cluster.SubnetSize"));
 }
 
 static void

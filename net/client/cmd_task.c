@@ -66,8 +66,8 @@ names_node(const struct names *n, const char *id)
  */
 
 static const struct column columns[] = {
-	{ "ID", "ID", "id", COLUMN_EXTRA }, /* of -q: whole */
-	{ "ID", "ID", NULL, 0 },
+	{ "", "ID", NULL, COLUMN_EXTRA | COLUMN_SHOWN }, /* of -q */
+	{ "ID", "ID", "id", 0 },
 	{ "Name", "NAME", "name", 0 },
 	{ "Image", "IMAGE", "image", 0 },
 	{ "Node", "NODE", "node", 0 },
@@ -87,6 +87,7 @@ struct listing {
 	struct cli *cli;
 	struct names names;
 	bool trunc, table; /* table: history is drawn as a branch */
+	bool quiet_short;  /* -q cuts ids too */
 };
 
 static const char *
@@ -155,8 +156,9 @@ add_task(struct listing *l, const struct row *r, bool history, struct table *t)
 	const char *image = tree_str(r->task, "Spec.ContainerSpec.Image");
 	const char *node = tree_str(r->task, "NodeID");
 
-	cell[0] = tree_str(r->task, "ID");
-	cell[1] = l->trunc ? short_id(a, cell[0]) : cell[0];
+	cell[1] = tree_str(r->task, "ID");
+	cell[0] = l->quiet_short && l->trunc ? short_id(a, cell[1]) : cell[1];
+	cell[1] = l->trunc ? short_id(a, cell[1]) : cell[1];
 	cell[2] = history && l->table ? arena_printf(a, " \\_ %s", r->name)
 				      : r->name;
 	cell[3] = l->trunc ? text_image(a, image) : image;
@@ -225,6 +227,7 @@ tasks_print(struct cli *cli, const struct parsed *p, const char *filters)
 	const char *format = flag_str(p, "format");
 	struct listing l = { .cli = cli,
 			     .trunc = !flag_bool(p, "no-trunc"),
+			     .quiet_short = str_eq(p->command->path, "node ps"),
 			     .table = *format == '\0' ||
 				      str_starts(format, "table") };
 	json_t *tasks = NULL;

@@ -425,6 +425,15 @@ print_json(struct table *t)
 	}
 }
 
+static bool
+has_raw(const struct table *t)
+{
+	for (unsigned i = 0; i < t->column_count; i++)
+		if (t->columns[i].raw != NULL)
+			return true;
+	return false;
+}
+
 int
 table_print(struct table *t, const char *format, bool quiet)
 {
@@ -439,7 +448,7 @@ table_print(struct table *t, const char *format, bool quiet)
 		print_json(t);
 		return CLI_OK;
 	}
-	if (str_eq(format, "raw") && t->columns[0].raw != NULL) {
+	if (str_eq(format, "raw") && has_raw(t)) {
 		print_raw(t);
 		return CLI_OK;
 	}

@@ -188,7 +188,7 @@ add_template(struct inspection *in, const struct buf *body, struct err *e)
 		/* Perhaps it names what is zero, and so left out. */
 		in->out.len = begin;
 		(void)fill(in->type, tree, 0);
-		rc = template_run(in->tmpl, tree, TEMPLATE_NO_VALUE, &in->out,
+		rc = template_run(in->tmpl, tree, TEMPLATE_TYPED, &in->out,
 				  &second);
 		if (rc != 0)
 			*e = second;
@@ -205,6 +205,7 @@ add_template(struct inspection *in, const struct buf *body, struct err *e)
 static int
 add_object(struct inspection *in, const struct buf *body, struct err *e)
 {
+	size_t len = body->len;
 	json_t *tree;
 
 	if (in->tmpl != NULL)
@@ -215,7 +216,9 @@ add_object(struct inspection *in, const struct buf *body, struct err *e)
 	json_decref(tree);
 	if (in->found > 0)
 		buf_putc(&in->out, ',');
-	buf_put(&in->out, body->p, body->len);
+	while (len > 0 && blank(body->p[len - 1]))
+		len--;
+	buf_put(&in->out, body->p, len);
 	return 0;
 }
 

@@ -70,6 +70,20 @@ put_memory(int64_t bytes, const char *label, struct buf *out)
 	buf_printf(out, "%s%s\n", label, text);
 }
 
+/* "a, b" */
+static void
+put_commas(const json_t *list, const char *label, struct buf *out)
+{
+	if (json_array_size(list) == 0)
+		return;
+	buf_puts(out, label);
+	for (size_t i = 0; i < json_array_size(list); i++)
+		buf_printf(
+			out, "%s%s", i > 0 ? ", " : "",
+			str_or(json_string_value(json_array_get(list, i)), ""));
+	buf_putc(out, '\n');
+}
+
 /* "[a b]", as Go prints a list. */
 static void
 put_go_list(const json_t *list, const char *label, struct buf *out)
@@ -174,7 +188,7 @@ put_container(const json_t *c, struct buf *out)
 	if (tree_get(c, "Init") != NULL)
 		buf_printf(out, " Init:\t\t%s\n",
 			   tree_bool(c, "Init") ? "true" : "false");
-	put_text(c, "User", " User:\t\t", out);
+	put_text(c, "User", " User: ", out);
 }
 
 static void
@@ -186,8 +200,8 @@ put_capabilities(const json_t *c, struct buf *out)
 	if (json_array_size(add) + json_array_size(drop) == 0)
 		return;
 	buf_puts(out, "Capabilities:\n");
-	put_go_list(add, " Add: ", out);
-	put_go_list(drop, " Drop: ", out);
+	put_commas(add, " Add: ", out);
+	put_commas(drop, " Drop: ", out);
 }
 
 static void
@@ -255,7 +269,8 @@ put_resources(const json_t *s, struct buf *out)
 		const json_t *part = tree_get(r, parts[i][0]);
 		int64_t cpus = tree_i64(part, "NanoCPUs");
 
-		if (part == NULL)
+		if (cpus <= 0 && tree_i64(part, "MemoryBytes") <= 0 &&
+		    tree_i64(part, "Pids") <= 0)
 			continue;
 		buf_puts(out, parts[i][1]);
 		if (cpus > 0)
@@ -308,11 +323,13 @@ put_ports(const json_t *s, struct buf *out)
 
 		buf_printf(out,
 			   " PublishedPort = %lld\n  Protocol = %s\n"
-			   "  TargetPort = %lld\n  PublishMode = %s\n",
+			   "  TargetPort = %lld\n  PublishMode = %s%s\n",
 			   (long long)tree_i64(p, "PublishedPort"),
 			   str_or(tree_str(p, "Protocol"), "tcp"),
 			   (long long)tree_i64(p, "TargetPort"),
-			   str_or(tree_str(p, "PublishMode"), "ingress"));
+			   str_or(tree_str(p, "PublishMode"), "ingress"),
+			   /* Docker's template leaves a blank at the end. */
+			   i + 1 == json_array_size(list) ? " " : "");
 	}
 }
 
@@ -369,6 +386,7 @@ pretty_service(struct cli *cli, const json_t *s, struct buf *out)
 	buf_printf(out, "Endpoint Mode:\t%s\n", mode);
 	put_ports(s, out);
 	put_healthcheck(tree_get(c, "Healthcheck"), out);
+	buf_putc(out, '\n');
 }
 
 /* ---- node
@@ -508,7 +526,6 @@ pretty_print(struct cli *cli, const struct strings *refs, inspect_fn get,
 					  NULL);
 		if (tree != NULL) {
 			write(cli, tree, &out);
-			buf_putc(&out, '\n');
 		} else {
 			buf_printf(&errors, "%s%s", errors.len ? "\n" : "",
 				   rc ? e.msg

@@ -239,6 +239,21 @@ T(a_missing_key_is_an_error_when_strict)
 	check_errors(rows, ARRAY_LEN(rows), TEMPLATE_STRICT);
 }
 
+T(a_map_of_strings_may_lack_a_key_when_typed)
+{
+	static const struct row rows[] = {
+		{ "{{.Spec.Labels.zz}}", "<no value>" },
+	};
+	static const struct row errors[] = {
+		{ "{{.Spec.Nope}}",
+		  "template: :1:3: executing \"\" at <.Spec.Nope>: map has no "
+		  "entry for key \"Nope\"" },
+	};
+
+	check_rows(rows, ARRAY_LEN(rows), TEMPLATE_TYPED);
+	check_errors(errors, ARRAY_LEN(errors), TEMPLATE_TYPED);
+}
+
 T(nesting_and_loops_are_bounded)
 {
 	struct buf text = { 0 }, out = { 0 };

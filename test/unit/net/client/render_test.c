@@ -194,8 +194,11 @@ T(formats_are_dockers)
 		{ "node inspect self --format {{.Spec.Name}}", 0, "\n", "" },
 		{ "service inspect nope", 1, "[]\n",
 		  "Error: no such service: nope\n" },
-		{ "node inspect box --format {{.Nope}}", 0, "<no value>\n",
-		  "" },
+		{ "node inspect box --format {{.Nope}}", 1, "\n",
+		  "template parsing error: template: :1:3: executing \"\" at "
+		  "<.Nope>: map has no entry for key \"Nope\"\n" },
+		{ "node inspect box --format {{.Spec.Labels.x}}{{.Spec.Name}}",
+		  0, "<no value>\n", "" },
 		{ "node inspect box --format {{.ID.X}}", 1, "\n",
 		  "template parsing error: template: :1:3: executing \"\" at "
 		  "<.ID.X>: can't evaluate field X in type string\n" },
@@ -286,7 +289,7 @@ T(pretty_pages_are_dockers)
 		  "  Protocol = tcp\n  TargetPort = 80\n"
 		  "  PublishMode = ingress\n PublishedPort = 53\n"
 		  "  Protocol = udp\n  TargetPort = 53\n"
-		  "  PublishMode = host\n\n",
+		  "  PublishMode = host \n\n",
 		  "" },
 	};
 
@@ -424,7 +427,7 @@ T(a_directory_is_sent_as_an_archive)
 	begin = strlen("POST /images/load?quiet=1 ");
 	/* a header, a block of data, two blocks of end, a newline */
 	EQ(f.sent.len, begin + 4 * 512 + 1);
-	EQ_STR(f.sent.p + begin, "file");
+	OK(str_ends(f.sent.p + begin, "/file"));
 	EQ(memcmp(f.sent.p + begin + 257, "ustar", 6), 0);
 	EQ(memcmp(f.sent.p + begin + 512, "hello", 6), 0);
 	fake_fini(&f);
@@ -432,7 +435,7 @@ T(a_directory_is_sent_as_an_archive)
 	snprintf(path, sizeof(path), "%s/pipe", dir);
 	EQ(mkfifo(path, 0600), 0);
 	EQ(fake_run(&f, load, line), 1);
-	EQ_STR(f.err, "pipe is no file, directory or symbolic link\n");
+	OK(strstr(f.err, "/pipe is no file, directory or symbolic link\n"));
 	fake_fini(&f);
 	unlink(path);
 	rmdir(dir);
