@@ -52,7 +52,8 @@ enum effect_type {
  * One task whose logs are wanted, with what the lines are marked with. From
  * the first EFFECT_LOGS on it is the driver that ends the request. A followed
  * service may bring more tasks by further effects, and may have none at
- * first: then an empty EFFECT_STREAM comes before.
+ * first: then an empty EFFECT_STREAM comes before. A followed stream that the
+ * driver ends by itself is told to the node by EVENT_REQUEST_GONE.
  */
 struct log_source {
 	const char *task_id;

@@ -133,8 +133,11 @@ watch_events(struct node *n, const struct request *r)
 static void
 remember(struct node *n, const struct change *c)
 {
-	struct recent *x = &n->recent[n->recent_count++ % RECENT_MAX];
+	struct recent *x = &n->recent[n->recent_count % RECENT_MAX];
 
+	if (c->type == OBJECT_TASK)
+		return; /* Docker has no events of tasks */
+	n->recent_count++;
 	object_unref(x->change.before);
 	object_unref(x->change.after);
 	x->change = *c;

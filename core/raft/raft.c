@@ -441,9 +441,12 @@ raft_entry_at(const struct raft *r, uint64_t index)
 uint64_t
 raft_trim(struct raft *r, uint64_t index)
 {
+	/* Alone, there is nobody who could be slow. */
+	uint64_t slack = r->members.count > 1 ? RAFT_SLACK_MAX : 0;
+
 	check(index <= r->commit);
-	if (index > RAFT_SLACK_MAX)
-		raft_log_trim(&r->log, index - RAFT_SLACK_MAX);
+	if (index > slack)
+		raft_log_trim(&r->log, index - slack);
 	return r->log.first;
 }
 

@@ -162,8 +162,8 @@ uint64_t raft_commit(const struct raft *r);
 const struct raft_entry *raft_entry_at(const struct raft *r, uint64_t index);
 /*
  * All up to index is in the stored state: older entries may be forgotten,
- * but for RAFT_SLACK_MAX and the last one. Gives the first index that is
- * kept: the store may cut below it.
+ * but for RAFT_SLACK_MAX (where others may be slow) and the last one. Gives the
+ * first index that is kept: the store may cut below it.
  */
 uint64_t raft_trim(struct raft *r, uint64_t index);
 

@@ -199,8 +199,9 @@ check_service_runs(struct world *w, const struct service *s)
 {
 	struct task_span span =
 		state_tasks_of_service(node_state(w->node), s->head.id);
-	uint64_t up = 0, containers = 0, want = service_replicas(&s->spec);
+	uint64_t up = 0, containers = 0, want;
 
+	want = service_is_global(&s->spec) ? 1 : service_replicas(&s->spec);
 	for (size_t i = 0; i < span.count; i++) {
 		const struct task *t = span.v[i];
 

@@ -64,22 +64,27 @@ spec_text(char *ret, size_t size, int service, const struct asked_for *a,
 {
 	static const char *const condition[] = { "any", "any", "on-failure",
 						 "any" };
+	char mode[64] = "{\"Global\":{}}";
+
 	/* After a run that ended well on-failure does not start again, so in
 	 * the end such a service may have fewer than its replicas. */
 	const char *when = condition[dice(w, 2)];
 
+	if (service != GLOBAL_SERVICE)
+		snprintf(mode, sizeof(mode),
+			 "{\"Replicated\":{\"Replicas\":%llu}}",
+			 (unsigned long long)a->replicas);
 	snprintf(ret, size,
 		 "{\"Name\":\"s_%d\",\"Labels\":{\"rev\":\"%llu\"},"
 		 "\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":\"img:%d\","
 		 "\"Env\":[\"R=%d\"]},"
 		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}},"
-		 "\"Mode\":{\"Replicated\":{\"Replicas\":%llu}},"
+		 "\"Mode\":%s,"
 		 "\"UpdateConfig\":{\"Parallelism\":%d,\"Delay\":%d,"
 		 "\"Order\":\"%s\"}}",
 		 service, (unsigned long long)a->rev, (int)dice(w, 2),
-		 (int)dice(w, 2), when, (int)dice(w, 3) * 1000000000,
-		 (unsigned long long)a->replicas, (int)dice(w, 3),
-		 (int)dice(w, 2) * 500000000,
+		 (int)dice(w, 2), when, (int)dice(w, 3) * 1000000000, mode,
+		 (int)dice(w, 3), (int)dice(w, 2) * 500000000,
 		 dice(w, 4) ? "stop-first" : "start-first");
 }
 

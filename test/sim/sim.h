@@ -10,7 +10,8 @@
 #include "core/node/node.h"
 #include "core/state/state.h"
 
-#define SERVICES 6 /* names s0 .. s5 */
+#define SERVICES 6	 /* names s0 .. s5 */
+#define GLOBAL_SERVICE 5 /* the one that is global */
 #define CONTAINERS_MAX 512
 #define REQUESTS_MAX 4096
 #define TASKS_MAX 4096

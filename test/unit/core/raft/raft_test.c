@@ -728,8 +728,9 @@ T(a_lie_about_a_match_is_ignored)
 	end();
 }
 
-T(what_is_applied_is_trimmed_but_for_some_slack)
+T(alone_only_the_last_applied_entry_is_kept)
 {
+	struct raft *r;
 	uint64_t first;
 
 	cluster(1);
@@ -740,15 +741,41 @@ T(what_is_applied_is_trimmed_but_for_some_slack)
 	start(0);
 	tick(0);
 	settle(0);
-	for (uint64_t i = 0; i < 500; i++) {
+	for (uint64_t i = 0; i < 400; i++) {
 		propose(0, i + 1);
 		write_all(0);
 	}
-	first = raft_trim(m[0].raft, raft_commit(m[0].raft));
-	EQ(first, raft_commit(m[0].raft) - RAFT_SLACK_MAX);
-	OK(raft_entry_at(m[0].raft, first) != NULL);
-	OK(raft_entry_at(m[0].raft, first - 1) == NULL);
-	/* check_member() reads the whole log: not any more */
+	r = m[0].raft;
+	first = raft_trim(r, raft_commit(r));
+	EQ(first, raft_commit(r));
+	OK(raft_entry_at(r, first) != NULL);
+	OK(raft_entry_at(r, first - 1) == NULL);
+	propose(0, 9);
+	EQ(raft_trim(r, first), first);
+	write_all(0);
+	EQ(raft_commit(r), first + 1);
+	end();
+}
+
+T(what_is_applied_is_kept_for_a_while_for_others)
+{
+	uint64_t first;
+	int who;
+
+	cluster(3);
+	pass(5000, 0);
+	who = leader(0);
+	for (uint64_t i = 0; i < 200; i++) {
+		propose((uint32_t)who, i + 1);
+		settle(0);
+	}
+	first = raft_trim(m[who].raft, raft_commit(m[who].raft));
+	EQ(first, raft_commit(m[who].raft) - RAFT_SLACK_MAX);
+	OK(raft_entry_at(m[who].raft, first) != NULL);
+	OK(raft_entry_at(m[who].raft, first - 1) == NULL);
+	propose((uint32_t)who, 1);
+	settle(0);
+	EQ(raft_commit(m[who].raft), first + RAFT_SLACK_MAX + 1);
 	end();
 }
 
