@@ -110,7 +110,7 @@ conn_answered(struct conn *c)
 	check(c->phase == CONN_HEAD || c->phase == CONN_BODY || whole ||
 	      c->phase == CONN_UPLOAD);
 	c->id = 0;
-	c->paused = false;
+	c->paused = c->full = false;
 	if (whole && c->keep_alive) {
 		next_request(c);
 	} else {

@@ -549,6 +549,30 @@ T(a_stream_that_is_not_read_is_held_back_until_it_is)
 	end();
 }
 
+T(a_stream_that_is_ended_while_it_is_full_is_not_told_to_go_on)
+{
+	static char piece[65536];
+	int fd;
+
+	begin();
+	w.hold = true;
+	fd = dial();
+	say(fd, "GET /events HTTP/1.1\r\n" CLOSE "\r\n");
+	until_logged(";");
+	while (http_stream(w.server, w.last_id, NULL, piece, sizeof(piece)))
+		turn();
+	http_stream_end(w.server, w.last_id);
+	for (int i = 0; i < TURNS_MAX; i++) {
+		turn();
+		if (recv(fd, piece, sizeof(piece), 0) == 0)
+			break;
+	}
+	EQ(w.drained, 0);
+	EQ(count(buf_cstr(&w.log), "gone"), 0);
+	close(fd);
+	end();
+}
+
 T(an_upload_is_handed_on_as_it_comes_and_can_be_held_back)
 {
 	static char zeros[0x10000];
