@@ -105,6 +105,9 @@ file_put(struct archive *a, const char *name, const void *p, size_t len)
 	tar_put(a, &e, p, len);
 }
 
+/* What tells configs apart that are of the same layer. */
+static const char *config_cmd = "run";
+
 /* A config of one layer with that diff id (HEX). */
 static inline void
 config_make(struct buf *out, const char *diff_hex)
@@ -112,10 +115,10 @@ config_make(struct buf *out, const char *diff_hex)
 	buf_printf(out,
 		   "{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":"
 		   "\"2025-01-02T03:04:05.6Z\",\"config\":{\"Env\":[\"A=b\"],"
-		   "\"Cmd\":[\"run\"],\"ExposedPorts\":{\"80/tcp\":{}},"
+		   "\"Cmd\":[\"%s\"],\"ExposedPorts\":{\"80/tcp\":{}},"
 		   "\"Labels\":{\"k\":\"v\"},\"User\":\"7\"},\"rootfs\":{"
 		   "\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]}}",
-		   diff_hex);
+		   config_cmd, diff_hex);
 }
 
 /* docker save as it was before OCI: HEX.json, DIR/layer.tar. */

@@ -197,7 +197,7 @@ T(removing_follows_docker_s_rules)
 	scratch_close(&s);
 }
 
-T(a_layer_that_another_image_has_stays)
+T(pruning_takes_what_has_no_name_or_is_not_used)
 {
 	struct buf body = { 0 };
 	struct arena a = { 0 };
@@ -227,6 +227,32 @@ T(a_layer_that_another_image_has_stays)
 			    &(struct strings){ 0 }, &body),
 	   200);
 	EQ(images_count(s.images), 1);
+	arena_fini(&a);
+	buf_fini(&body);
+	scratch_close(&s);
+}
+
+T(a_layer_that_another_image_has_stays)
+{
+	struct buf body = { 0 };
+	struct arena a = { 0 };
+	struct image_config c;
+	struct scratch s;
+	struct err e;
+
+	scratch_open(&s);
+	load(&s, "one:1", base);
+	config_cmd = "other";
+	load(&s, "two:1", base);
+	config_cmd = "run";
+	EQ(images_count(s.images), 3);
+	EQ(count_entries(&s, "layers"), 1);
+	EQ(remove_image(&s, "one:1", false, NULL, &body), 200);
+	EQ(images_find(s.images, "two:1", &a, &c, &e), 0);
+	EQ_STR(c.cmd.v[0], "other");
+	EQ(access(c.layers.v[0], F_OK), 0);
+	EQ(remove_image(&s, "two:1", false, NULL, &body), 200);
+	EQ(count_entries(&s, "layers"), 0);
 	arena_fini(&a);
 	buf_fini(&body);
 	scratch_close(&s);
