@@ -23,6 +23,7 @@ clean() {
 trap clean EXIT INT TERM
 
 root=$w/rootfs
+mkdir -p "$w/bind"
 mkdir -p "$root/bin" "$root/etc" "$root/data" "$root/tmp"
 cp "$(command -v busybox)" "$root/bin/busybox"
 for a in $(busybox --list); do
@@ -78,7 +79,7 @@ same() {
 	tr -d '\r' | sed -E \
 		-e 's/^[0-9]+ [0-9]+ [0-9]+:[0-9]+ //' \
 		-e 's/ master:[0-9]+//; s/ shared:[0-9]+//' \
-		-e 's,(lowerdir|upperdir|workdir)=[^ ,]*,\1=X,g' \
+		-e 's,(lowerdir|upperdir|workdir)=[^ ,]*,\1=X,g; s/,uuid=on$//' \
 		-e "s,$w[^ ]*,HOST,g" \
 		-e 's,/(docker|swarm)/[0-9a-z]+,/CGROUP,g' \
 		-e 's/[0-9a-f]{12}$/CONTAINER/; s/pipe:\[[0-9]+\]/PIPE/' \
@@ -89,8 +90,8 @@ same() {
 rich="-m 64m --cpus 0.5 --pids-limit 50 --ulimit nofile=100:200
 	--sysctl net.core.somaxconn=99 --oom-score-adj 77 --read-only
 	--tmpfs /t1 --mount type=tmpfs,dst=/t2,tmpfs-size=1m,tmpfs-mode=0700
-	-v $root/data:/bnd -v vol1:/data -v vol2:/vro:ro
-	--mount type=bind,src=$root/data,dst=/bnd/x,bind-propagation=private,readonly
+	-v $w/bind:/bnd -v vol1:/data -v vol2:/vro:ro
+	--mount type=bind,src=$w/bind,dst=/bnd/x,bind-propagation=private,readonly
 	--user app -w /newdir -h hname --dns 1.2.3.4 --dns-search foo.com
 	--dns-option ndots:3 --add-host abc:9.8.7.6 -e B=2 -e FOO=over
 	--cap-add SYS_PTRACE --cap-drop NET_RAW"
@@ -106,9 +107,29 @@ compare() {
 	echo "# $kind: $(wc -l <"$w/docker.$kind") lines"
 	diff -u "$w/docker.$kind" "$w/ours.$kind" || failed=1
 }
+
+# The filter, call by call, for the default capabilities and some others.
+filter() {
+	jq -S '.linux.seccomp | [.defaultAction, .architectures,
+		([.syscalls[] | . as $r | .names[] |
+		{name: ., action: $r.action, args: ($r.args // []),
+		errnoRet: $r.errnoRet}] | sort_by(.name, .args) | unique)]' "$1"
+}
+compare_filter() {
+	kind=$1
+	shift
+	id=$(docker run -d "$@" --network none bb:1 sleep 100)
+	filter "$(find "$w/ddx" -path "*$id/config.json")" >"$w/docker.filter"
+	filter "$w/config.$kind" >"$w/ours.filter"
+	docker rm -f "$id" >/dev/null
+	echo "# seccomp $kind: $(wc -l <"$w/docker.filter") lines"
+	diff -u "$w/docker.filter" "$w/ours.filter" || failed=1
+}
 compare plain --network none
+compare_filter plain
 # shellcheck disable=SC2086
 compare rich --network none $rich
+compare_filter rich --cap-add SYS_PTRACE --cap-drop NET_RAW
 compare tty --network none -t
 compare host --network host
 exit $failed

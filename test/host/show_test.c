@@ -46,7 +46,7 @@ make_rich(struct job *j)
 {
 	static char data[PATH_MAX];
 
-	snprintf(data, sizeof(data), "%s/data", rootfs);
+	snprintf(data, sizeof(data), "%s/../bind", rootfs);
 	rich_mounts[0].source = rich_mounts[5].source = data;
 	rich_mounts[4].tmpfs = &rich_tmpfs;
 	rich_mounts[5].bind = &rich_bind;
