@@ -322,8 +322,11 @@ static void
 on_request(void *ctx, const struct request *r)
 {
 	struct daemon *d = ctx;
+	struct err e;
 
-	if (r->op == OP_IMAGE_LOAD)
+	if (r->op == OP_SWARM_INIT && egress_restore(d->egress, &e) < 0)
+		reply_error(d, r->id, 500, e.msg);
+	else if (r->op == OP_IMAGE_LOAD)
 		start_upload(d, r);
 	else if (r->where == OP_AT_IMAGES)
 		answer_images(d, r);
@@ -613,6 +616,7 @@ static void
 open_node(struct daemon *d, const char *subnet, const struct stored *stored)
 {
 	const char *slash = strrchr(d->options.runtime, '/');
+	struct host_facts facts;
 	struct node_config config = {
 		.version = SWARM_VERSION,
 		.root_dir = d->options.root,
@@ -622,6 +626,10 @@ open_node(struct daemon *d, const char *subnet, const struct stored *stored)
 		.stored = stored,
 	};
 
+	host_find_facts(&d->arena, &facts);
+	config.kernel_version = facts.kernel_version;
+	config.operating_system = facts.operating_system;
+	config.default_addr = facts.default_addr;
 	if (getrandom(&config.seed, sizeof(config.seed), 0) !=
 	    sizeof(config.seed))
 		fatal("the kernel gives no random bytes");

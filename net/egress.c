@@ -5,7 +5,7 @@
 #include "net/egress.h"
 
 #include <errno.h>
-#include <linux/netfilter.h>
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -156,59 +156,24 @@ choose(const struct used *u, struct subnet *ret, struct err *e)
 		       "a route of this host.");
 }
 
-/* The bridge's address is the first of its subnet. */
-static struct subnet
-gateway_of(const struct subnet *s)
+/* After egress_remove(): the tasks to come count on the same subnet. */
+static int
+choose_again(const struct used *u, const struct subnet *before,
+	     struct subnet *ret, struct err *e)
 {
-	return (struct subnet){ s->address + 1, s->bits };
+	if (is_used(u, before))
+		return err_set(
+			e, -EADDRINUSE,
+			"The tasks' former subnet is in use by the host "
+			"now: restart the daemon, and it takes another.");
+	*ret = *before;
+	return 0;
 }
 
 static int
-add_bridge(struct nl *nl, const char *name, const struct subnet *s,
-	   struct err *e)
+set_sysctls(const char *name, struct err *e)
 {
-	uint8_t mac[MAC_LEN];
-	int code;
-
-	egress_mac(s->address + 1, mac);
-	code = link_add_bridge(nl, name, mac, e);
-	return code < 0 ? code : link_find(nl, name, e);
-}
-
-/* Gives the bridge's index, with its subnet in g. */
-static int
-make_bridge(struct egress *g, struct nl *nl, struct used *u, struct err *e)
-{
-	int link = link_find(nl, g->name, e);
-	struct subnet gateway;
-	int code;
-
-	if (link < 0 && link != -ENODEV)
-		return link;
-	u->own_link = link > 0 ? link : 0;
-	code = find_used(nl, u, e);
-	if (code < 0)
-		return code;
-	g->subnet = u->own;
-	g->subnet.address &= subnet_mask(u->own.bits);
-	if (link > 0 && u->has_own)
-		return link;
-	code = choose(u, &g->subnet, e);
-	if (code < 0)
-		return code;
-	if (link < 0)
-		link = add_bridge(nl, g->name, &g->subnet, e);
-	if (link < 0)
-		return link;
-	gateway = gateway_of(&g->subnet);
-	code = addr_add(nl, link, &gateway, e);
-	return code < 0 ? code : link;
-}
-
-static int
-set_sysctls(const struct egress *g, struct err *e)
-{
-	char name[NL_PATH_MAX];
+	char path[NL_PATH_MAX];
 	int code = sysctl_set("net/ipv4/ip_forward", "1", e);
 
 	if (code < 0)
@@ -218,23 +183,67 @@ set_sysctls(const struct egress *g, struct err *e)
 	 * with that source, until it is masqueraded. The other direction is
 	 * closed by the table's first chain.
 	 */
-	snprintf(name, sizeof(name), "net/ipv4/conf/%s/route_localnet",
-		 g->name);
-	return sysctl_set(name, "1", e);
+	snprintf(path, sizeof(path), "net/ipv4/conf/%s/route_localnet", name);
+	return sysctl_set(path, "1", e);
 }
 
-/*
- * A table that is there has the ports of tasks that go on; it stays as it is
- * until egress_ports() knows better.
- */
+/* Another process may do the same at this moment: what exists is fine. */
 static int
-make_table(const struct egress *g, struct err *e)
+make_bridge(struct nl *nl, const char *name, const struct subnet *gateway,
+	    struct err *e)
 {
-	int there = nft_table_exists(g->table, e);
+	uint8_t mac[MAC_LEN];
+	int link, code;
 
-	if (there != 0)
-		return there < 0 ? there : 0;
-	return egress_write_table(g, NULL, 0, e);
+	egress_mac(gateway->address, mac);
+	code = link_add_bridge(nl, name, mac, e);
+	if (code < 0 && code != -EEXIST)
+		return code;
+	link = link_find(nl, name, e);
+	if (link < 0)
+		return link;
+	code = addr_add(nl, link, gateway, e);
+	return code < 0 && code != -EEXIST ? code : link;
+}
+
+/* The table before the sysctls: with it route_localnet opens nothing. */
+static int
+make_rest(struct nl *nl, const struct egress *g, int link, struct err *e)
+{
+	int code = egress_make_table(g, e);
+
+	if (code == 0)
+		code = set_sysctls(g->name, e);
+	return code < 0 ? code : link_up(nl, link, e);
+}
+
+/* Gives the bridge's index, with its subnet in g. */
+static int
+find_or_make(struct egress *g, struct nl *nl, struct used *u, struct err *e)
+{
+	int link = link_find(nl, g->name, e);
+	struct subnet gateway, before;
+	int code;
+
+	if (link < 0 && link != -ENODEV)
+		return link;
+	u->own_link = link > 0 ? link : 0;
+	code = find_used(nl, u, e);
+	if (code < 0)
+		return code;
+	if (link > 0 && u->has_own) {
+		g->subnet = u->own;
+		g->subnet.address &= subnet_mask(u->own.bits);
+		return link;
+	}
+	before = g->subnet;
+	code = before.bits ? choose_again(u, &before, &g->subnet, e)
+			   : choose(u, &g->subnet, e);
+	if (code < 0)
+		return code;
+	/* The bridge's address is the first of its subnet. */
+	gateway = (struct subnet){ g->subnet.address + 1, g->subnet.bits };
+	return make_bridge(nl, g->name, &gateway, e);
 }
 
 static int
@@ -242,19 +251,13 @@ set_up(struct egress *g, struct err *e)
 {
 	owned(nl_closep) struct nl *nl = NULL;
 	struct used u = { 0 };
-	int link, code = nl_open(0 /* NETLINK_ROUTE */, &nl, e);
+	int link, code = nl_open(NETLINK_ROUTE, &nl, e);
 
 	if (code < 0)
 		return code;
-	/* The table first: with it route_localnet opens nothing. */
-	link = make_bridge(g, nl, &u, e);
+	link = find_or_make(g, nl, &u, e);
 	mem_free(u.v);
-	if (link < 0)
-		return link;
-	code = make_table(g, e);
-	if (code == 0)
-		code = set_sysctls(g, e);
-	return code < 0 ? code : link_up(nl, link, e);
+	return link < 0 ? link : make_rest(nl, g, link, e);
 }
 
 int
@@ -281,6 +284,17 @@ egress_open(const char *name, struct egress **ret, const char **ret_subnet,
 	return 0;
 }
 
+int
+egress_restore(struct egress *g, struct err *e)
+{
+	int code = set_up(g, e);
+
+	return code < 0 ? err_wrap(e, code,
+				   "Cannot set up the tasks' network %s",
+				   g->name)
+			: 0;
+}
+
 void
 egress_close(struct egress *g)
 {
@@ -304,7 +318,7 @@ egress_remove(struct egress *g, struct err *e)
 	g->port_count = 0;
 	code = egress_sweep(g->name, NULL, 0, e);
 	if (code == 0)
-		code = nl_open(0 /* NETLINK_ROUTE */, &nl, e);
+		code = nl_open(NETLINK_ROUTE, &nl, e);
 	if (code == 0)
 		code = link_delete(nl, g->name, e);
 	if (code == -ENODEV)

@@ -29,6 +29,9 @@ int egress_open(const char *name, struct egress **ret, const char **ret_subnet,
 void egress_close(struct egress *g);
 /* Remove bridge and table (swarm leave). */
 int egress_remove(struct egress *g, struct err *e);
+/* Make them again, with the same subnet (swarm init after a leave). Nothing
+ * is done where all is there. */
+int egress_restore(struct egress *g, struct err *e);
 
 /*
  * Make the host ports be these and no others: one nftables transaction that

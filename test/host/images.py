@@ -82,7 +82,7 @@ def fill_package(packages, programs):
                                                  "/usr/share/man", "/.")):
                     copy(path, rootfs)
         for program in programs:
-            copy(os.path.realpath(program), rootfs)
+            copy(program, rootfs)
             libraries(program, rootfs)
     return fill
 

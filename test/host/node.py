@@ -86,13 +86,18 @@ class Unix(http.client.HTTPConnection):
 class Node:
     """One daemon; use as a context manager."""
 
-    def __init__(self, runtime=None, args=()):
+    def __init__(self, runtime=None, args=(), cgroup=None):
         self.dir = tempfile.mkdtemp(prefix="swarm-host-")
         self.root = os.path.join(self.dir, "root")
         self.run = os.path.join(self.dir, "run")
         self.sock = os.path.join(self.run, "swarm.sock")
         self.log_path = os.path.join(self.dir, "daemon.log")
         self.args = list(args) + (["--runtime", runtime] if runtime else [])
+        # One of the two cgroup trees alone, for this daemon.
+        mount = {"v1": f"umount {CGROUP}/unified 2>/dev/null;",
+                 "v2": f"mount -t cgroup2 none {CGROUP} &&"}.get(cgroup)
+        self.wrap = ["unshare", "-m", "sh", "-c", mount + ' exec "$@"',
+                     "sh"] if mount else []
         self.process = None
         self.before = self.counts()
 
@@ -119,7 +124,7 @@ class Node:
     def start(self, wait=True):
         log = open(self.log_path, "a")
         self.process = subprocess.Popen(
-            [SWARM, "daemon", "--root", self.root, "--run", self.run,
+            [*self.wrap, SWARM, "daemon", "--root", self.root, "--run", self.run,
              *self.args], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         if wait:

@@ -102,6 +102,7 @@ def test_a_shell_sees_what_docker_would_show():
                  "--host", "db:10.9.8.7", "--limit-memory", "32m",
                  "--ulimit", "nofile=100:200", "--cap-drop", "ALL",
                  "--hostname", "box-{{.Task.Slot}}", "-w", "/tmp",
+                 "--stop-grace-period", "1s",
                  "busybox", "sh", "-c",
                  "id; ulimit -n; hostname; pwd; cat /etc/hosts; "
                  "touch /x || echo read-only; touch /scratch/x && echo tmpfs; "

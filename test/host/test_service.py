@@ -133,14 +133,25 @@ def test_a_constraint_that_no_node_meets_is_explained():
 
 
 def test_health_decides_when_a_task_runs():
-    """starting until healthy; unhealthy is failed."""
+    """starting until healthy; stopped when unhealthy (facts 10.3: a container
+    that ends with 0 on the stop signal is complete even then)."""
     with Node() as n:
         n.init()
-        n.create("--name", "h", "--health-cmd", "/swarm whoami --health",
-                 "--health-interval", "200ms", "swarm/whoami", wait=False)
-        # whoami has no shell: CMD-SHELL cannot run, so it never is healthy.
-        wait_for("it is called unhealthy", lambda: "unhealthy" in n.swarm(
-            "service", "ps", "--no-trunc", "h"))
+        body = {"Name": "h", "TaskTemplate": {
+            "ContainerSpec": {"Image": "swarm/whoami", "Healthcheck": {
+                "Test": ["CMD", "/swarm", "whoami", "--health"],
+                "Interval": 200000000}}}}
+        check(n.ask("POST", "/services/create", body).status == 201, "create")
+        n.wait_running("h", 1)
+        check_in("(healthy)", n.swarm("ps"))
+        body["Name"] = "u"
+        body["TaskTemplate"]["ContainerSpec"]["Healthcheck"]["Test"] = [
+            "CMD", "/swarm", "whoami", "--no-such-flag"]
+        check(n.ask("POST", "/services/create", body).status == 201, "create")
+        wait_for("it is stopped and replaced", lambda: [
+            t for t in n.tasks("u") if t["Status"]["State"] == "complete"])
+        check(not [t for t in n.tasks("u") if t["Status"]["State"] ==
+                   "running"], "an unhealthy task was called running")
 
 
 def test_no_network_and_the_hosts():
@@ -192,7 +203,18 @@ def test_two_daemons_side_by_side():
 
 
 def test_crun_works_too():
-    with Node(runtime="/usr/bin/crun") as n:
+    """On v1 alone: Debian 12's crun refuses a host that has both."""
+    with Node(runtime="/usr/bin/crun", cgroup="v1") as n:
         n.init()
         n.create("--name", "c", "--replicas", "2", "swarm/whoami")
+        check_in("Hostname:", curl(f"http://{n.address(n.live('c')[0])}/"))
+        n.swarm("service", "rm", "c")
+        wait_for("all is gone", lambda: not n.tasks())
+
+
+def test_runc_on_cgroup_v2():
+    """Without limits: a host with v1 too keeps the controllers there."""
+    with Node(cgroup="v2") as n:
+        n.init()
+        n.create("--name", "c", "swarm/whoami")
         check_in("Hostname:", curl(f"http://{n.address(n.live('c')[0])}/"))
