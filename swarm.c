@@ -193,9 +193,21 @@ on_log_piece(void *ctx, const void *p, size_t len, bool ended)
 		room = http_stream(s->d->http, s->request_id, NULL, p, len);
 	if (ended) {
 		http_stream_end(s->d->http, s->request_id);
+		inbox_add_gone(&s->d->inbox, s->request_id);
 		stream_free(s);
 	}
 	return room;
+}
+
+/* More tasks join a stream that is followed. */
+static bool
+join_logs(struct daemon *d, const struct effect *f)
+{
+	struct stream *s = stream_find(d, f->request_id);
+
+	for (size_t i = 0; s != NULL && i < f->log_count; i++)
+		log_stream_add(s->logs, &f->logs[i]);
+	return s != NULL;
 }
 
 static void
@@ -421,7 +433,8 @@ carry_out(struct daemon *d, const struct effect *f)
 		http_stream_end(d->http, f->request_id);
 		break;
 	case EFFECT_LOGS:
-		start_logs(d, f);
+		if (!join_logs(d, f))
+			start_logs(d, f);
 		break;
 	case EFFECT_RUNNER:
 		runner_order(d->runner, f->order);
