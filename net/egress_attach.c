@@ -165,6 +165,8 @@ egress_attach(const char *bridge, const char *task_id, const char *netns_path,
 	struct end end;
 	int fd = -1, code = read_end(task_id, address, gateway, &end, e);
 
+	if (code == 0 && strlen(bridge) >= EGRESS_NAME_MAX)
+		code = err_set(e, -EINVAL, "The name is too long.");
 	if (code == 0)
 		fd = netns_open(netns_path, e);
 	if (code == 0)

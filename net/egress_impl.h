@@ -21,7 +21,7 @@ struct egress {
 	char name[EGRESS_NAME_MAX];
 	char table[TABLE_MAX];
 	char subnet_text[SUBNET_TEXT_MAX];
-	struct subnet subnet;	 /* host bits are 0 */
+	struct subnet subnet;	 /* host bits are 0; bits 0: not chosen yet */
 	struct held_port *ports; /* by protocol and number */
 	size_t port_count;
 };
@@ -31,6 +31,11 @@ void egress_link_name(const char *task_id, char ret[LINK_NAME_MAX]);
 /* 02:42 and the address, as Docker does: the same address, the same MAC. */
 void egress_mac(uint32_t address, uint8_t ret[MAC_LEN]);
 
+/*
+ * Make the table with no ports, unless it is there: then it has the ports of
+ * tasks that go on, and stays until egress_ports() knows better.
+ */
+int egress_make_table(const struct egress *g, struct err *e);
 /* Replace the whole table by one with these ports. */
 int egress_write_table(const struct egress *g, const struct held_port *ports,
 		       size_t count, struct err *e);

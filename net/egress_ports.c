@@ -143,14 +143,10 @@ forward_rules(const struct egress *g, struct nft *n)
 	nft_rule_end(n);
 }
 
-int
-egress_write_table(const struct egress *g, const struct held_port *ports,
-		   size_t count, struct err *e)
+static void
+put_table(struct nft *n, const struct egress *g, const struct held_port *ports,
+	  size_t count)
 {
-	owned(nft_freep) struct nft *n =
-		nft_new(g->table, NFT_BASE_BYTES + count * NFT_ELEMENT_BYTES);
-
-	nft_table_renew(n);
 	add_ports(n, "tcp_ports", false, ports, count);
 	add_ports(n, "udp_ports", true, ports, count);
 	loopback_guard(g, n);
@@ -164,7 +160,33 @@ egress_write_table(const struct egress *g, const struct held_port *ports,
 	dnat_rules(n, "output");
 	masquerade_rules(g, n);
 	forward_rules(g, n);
+}
+
+int
+egress_write_table(const struct egress *g, const struct held_port *ports,
+		   size_t count, struct err *e)
+{
+	owned(nft_freep) struct nft *n =
+		nft_new(g->table, NFT_BASE_BYTES + count * NFT_ELEMENT_BYTES);
+
+	/* No ports, and nothing there: after a leave it stays so. */
+	if (count == 0 && nft_table_exists(g->table, e) == 0)
+		return 0;
+	nft_table_renew(n);
+	put_table(n, g, ports, count);
 	return nft_commit(n, e);
+}
+
+int
+egress_make_table(const struct egress *g, struct err *e)
+{
+	owned(nft_freep) struct nft *n = nft_new(g->table, NFT_BASE_BYTES);
+	int code;
+
+	nft_table_new(n);
+	put_table(n, g, NULL, 0);
+	code = nft_commit(n, e);
+	return code == -EEXIST ? 0 : code;
 }
 
 /* ---- holding ports ------------------------------------------------------- */

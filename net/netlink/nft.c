@@ -214,6 +214,12 @@ table(struct nft *n, uint16_t what, uint16_t flags)
 	end(n);
 }
 
+void
+nft_table_new(struct nft *n)
+{
+	table(n, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+}
+
 /* To add what is there is fine, and makes the deletion sure to find it. */
 void
 nft_table_drop(struct nft *n)

@@ -25,6 +25,8 @@ const void *nft_bytes(const struct nft *n, size_t *ret_len);
 /* Is there such a table? 1, 0, or -errno. */
 int nft_table_exists(const char *table, struct err *e);
 
+/* Add it; the transaction fails with -EEXIST if it is there. */
+void nft_table_new(struct nft *n);
 /* Add, delete and add again: empty, whether it was there or not. */
 void nft_table_renew(struct nft *n);
 /* Delete, whether it was there or not. */

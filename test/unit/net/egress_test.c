@@ -683,6 +683,34 @@ T(a_second_attempt_to_attach_replaces_the_first)
 	end();
 }
 
+T(what_was_removed_can_be_restored_with_the_same_subnet)
+{
+	const struct port_wish web = wish(PROTO_TCP, 8080, "172.20.0.2", 80);
+	struct err e;
+
+	if (!begin())
+		return;
+	must(egress_remove(w.egress, &e), &e);
+	publish(NULL, 0);
+	EQ(nft_table_exists("swarm_swarm_test", &e), 0);
+	must(egress_restore(w.egress, &e), &e);
+	must(egress_restore(w.egress, &e), &e); /* nothing to do */
+	EQ_STR(w.subnet, "172.20.0.0/20");
+	must(egress_attach(BRIDGE, ID_ONE, w.one.path, "172.20.0.2/20",
+			   "172.20.0.1", &e),
+	     &e);
+	must(egress_attach(BRIDGE, ID_TWO, w.two.path, "172.20.0.3/20",
+			   "172.20.0.1", &e),
+	     &e);
+	serve(&w.one, SOCK_STREAM, 80, "one");
+	serve(&w.internet, SOCK_STREAM, 80, "net");
+	publish(&web, 1);
+	EQ_STR(w.refusals, "");
+	EQ_STR(call(NULL, SOCK_STREAM, "127.0.0.1", 8080), "one 172.20.0.1");
+	EQ_STR(call(&w.two, SOCK_STREAM, INTERNET, 80), "net " HOST);
+	end();
+}
+
 T(what_cannot_be_attached_is_named)
 {
 	struct err e;
@@ -693,6 +721,10 @@ T(what_cannot_be_attached_is_named)
 			 "172.20.0.1", &e),
 	   -ENODEV);
 	OK(strstr(e.msg, "nothing") != NULL);
+	EQ(egress_attach("a-name-that-is-too-long", ID_ONE, w.one.path,
+			 "172.20.0.2/20", "172.20.0.1", &e),
+	   -EINVAL);
+	OK(strstr(e.msg, "a-name-that-is-too-long") != NULL);
 	EQ(egress_attach(BRIDGE, ID_ONE, "/nowhere", "172.20.0.2/20",
 			 "172.20.0.1", &e),
 	   -ENOENT);
