@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <ev.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,6 @@
 #include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "core/base/time_text.h"
 #include "core/node/inbox.h"
 #include "core/node/node.h"
 #include "exec/host.h"
@@ -32,6 +30,7 @@
 #include "exec/init.h"
 #include "exec/logs.h"
 #include "exec/runner.h"
+#include "exec/say.h"
 #include "exec/whoami.h"
 #include "net/client/command.h"
 #include "net/client/start.h"
@@ -41,8 +40,6 @@
 
 #define SWARM_VERSION "0.1.0"
 #define SELF_MAX 4096
-
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 struct daemon_options {
 	const char *root;
@@ -84,30 +81,7 @@ struct daemon {
 	ev_signal on_term, on_int;
 };
 
-static enum log_level log_level = LOG_INFO;
-
-/* ---- edges: log lines, the clock, the end -------------------------- */
-
-static void say(enum log_level level, const char *fmt, ...) printf_like(2, 3);
-
-static void
-say(enum log_level level, const char *fmt, ...)
-{
-	static const char *const names[] = { "error", "warn", "info", "debug" };
-	char line[2048], when[TIME_TEXT_MAX];
-	struct timespec ts;
-	va_list ap;
-
-	if (level > log_level)
-		return;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	time_format(ts.tv_sec * NS_PER_S + ts.tv_nsec / NS_PER_MS * NS_PER_MS,
-		    when);
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "%s %s: %s\n", when, names[level], line);
-}
+/* ---- the clock, the end -------------------------- */
 
 _Noreturn void
 check_failed(const char *file, int line, const char *what)
@@ -231,7 +205,7 @@ start_logs(struct daemon *d, const struct effect *f)
 			  "", 0);
 	if (log_stream_open(&config, &f->log_options, f->logs, f->log_count,
 			    &s->logs, &e) < 0) {
-		say(LOG_ERROR, "logs: %s", e.msg);
+		say(SAY_ERROR, "logs: %s", e.msg);
 		http_stream_end(d->http, f->request_id);
 		stream_free(s);
 	}
@@ -273,7 +247,7 @@ on_upload_ended(void *ctx, bool loaded)
 	struct err e;
 
 	if (loaded && images_reload(d->images, &e) < 0)
-		say(LOG_ERROR, "image load: %s", e.msg);
+		say(SAY_ERROR, "image load: %s", e.msg);
 	if (loaded)
 		inbox_add(&d->inbox, EVENT_IMAGES);
 	http_stream_end(d->http, s->request_id);
@@ -401,7 +375,7 @@ wipe(struct daemon *d)
 	if (store_wipe(d->store, &e) < 0)
 		fatal(e.msg);
 	if (egress_remove(d->egress, &e) < 0)
-		say(LOG_WARN, "leave: %s", e.msg);
+		say(SAY_WARN, "leave: %s", e.msg);
 }
 
 static void
@@ -547,7 +521,7 @@ static void
 on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
 	(void)revents;
-	say(LOG_INFO, "signal %d: stopping; containers go on", w->signum);
+	say(SAY_INFO, "signal %d: stopping; containers go on", w->signum);
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -711,10 +685,8 @@ static int
 read_options(const struct parsed *p, struct arena *a,
 	     struct daemon_options *ret, struct err *e)
 {
-	static const char *const levels[] = { "error", "warn", "info",
-					      "debug" };
-	const char *level = flag_str(p, "log-level");
 	const char *host = flag_str(p, "host");
+	enum say_level level;
 
 	ret->root = flag_str(p, "root");
 	ret->run = flag_str(p, "run");
@@ -725,14 +697,13 @@ read_options(const struct parsed *p, struct arena *a,
 		return err_set(e, -EINVAL, "--host %s: want unix://PATH", host);
 	if (!str_empty(host))
 		ret->socket = host + strlen("unix://");
-	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
-		if (str_eq(level, levels[i])) {
-			log_level = (enum log_level)i;
-			return 0;
-		}
-	return err_set(e, -EINVAL,
-		       "--log-level %s: want error, warn, info or debug",
-		       level);
+	if (!say_level_named(flag_str(p, "log-level"), &level))
+		return err_set(e, -EINVAL,
+			       "--log-level %s: want error, warn, info or "
+			       "debug",
+			       flag_str(p, "log-level"));
+	say_up_to(level);
+	return 0;
 }
 
 static int
@@ -745,10 +716,10 @@ run_daemon(struct daemon *d, const struct parsed *p)
 		fprintf(stderr, "swarm daemon: %s\n", e.msg);
 		return 1;
 	}
-	say(LOG_INFO, "swarm %s listens on unix://%s", SWARM_VERSION,
+	say(SAY_INFO, "swarm %s listens on unix://%s", SWARM_VERSION,
 	    d->options.socket);
 	if (host_notify_ready(&e) < 0)
-		say(LOG_WARN, "%s", e.msg);
+		say(SAY_WARN, "%s", e.msg);
 	ev_run(d->loop, 0);
 	daemon_close(d);
 	return 0;
