@@ -119,8 +119,8 @@ has --all images --a
 has web -H unix:///run/other.sock service ps ''
 has web --host unix:///run/other.sock service ps ''
 has web -D service ps ''
-# A foreign node's name must not run as a command.
-has alpha node inspect al
+# A foreign node's name must not run as a command, on TAB or at Enter.
+is alpha node inspect ''
 if [ -e "$tmp/ran" ]; then
 	not_ok "the name of a node was run as a command"
 else

@@ -135,11 +135,21 @@ complete_bash(FILE *out)
 	for (size_t i = 0; i < command_count; i++)
 		if (listed(&commands[i]))
 			put_cases(out, &commands[i]);
+	/*
+	 * Names come from other hosts. compgen -W would expand them, and the
+	 * line that they are put into is run at Enter: so they are compared
+	 * as they are, and one that the shell would read as more than a word
+	 * is not offered.
+	 */
 	fputs("\tesac\n"
-	      "\tcase $cur in\n"
-	      "\t-*) COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\")) ;;\n"
-	      "\t*) COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")) ;;\n"
-	      "\tesac\n"
+	      "\t[[ $cur == -* ]] && words=$flags\n"
+	      "\tCOMPREPLY=()\n"
+	      "\twhile read -r w; do\n"
+	      "\t\tcase $w in\n"
+	      "\t\t'' | *[!A-Za-z0-9_.:/@-]*) ;;\n"
+	      "\t\t\"$cur\"*) COMPREPLY+=(\"$w\") ;;\n"
+	      "\t\tesac\n"
+	      "\tdone <<<\"${words// /$'\\n'}\"\n"
 	      "}\n"
 	      "complete -o default -F _swarm swarm\n",
 	      out);
