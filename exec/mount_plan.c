@@ -96,15 +96,14 @@ add(struct plan *p, struct arena *a, const char *type, const char *destination,
 
 /* A mount of the service on /x replaces the default on /x and below. */
 static bool
-is_taken(const struct plan_request *q, const char *destination)
+is_taken(const struct plan_request *q, struct arena *a, const char *destination)
 {
 	for (uint32_t i = 0; i < q->spec->mounts.count; i++) {
-		const char *target = q->spec->mounts.v[i].target;
-		size_t len = strlen(target);
+		const char *given = str_or(q->spec->mounts.v[i].target, "");
+		const char *target = path_clean(given, a);
+		size_t len = target ? strlen(target) : 0;
 
-		while (len > 1 && target[len - 1] == '/')
-			len--;
-		if (strncmp(destination, target, len) == 0 &&
+		if (len > 1 && strncmp(destination, target, len) == 0 &&
 		    (destination[len] == '\0' || destination[len] == '/'))
 			return true;
 	}
@@ -117,7 +116,7 @@ add_defaults(const struct plan_request *q, struct plan *p, struct arena *a)
 	for (size_t i = 0; i < ARRAY_LEN(defaults); i++) {
 		struct plan_mount *m;
 
-		if (is_taken(q, defaults[i].destination))
+		if (is_taken(q, a, defaults[i].destination))
 			continue;
 		m = add(p, a, defaults[i].type, defaults[i].destination,
 			defaults[i].source);
@@ -249,7 +248,7 @@ add_etc(const struct plan_request *q, struct plan *p, struct arena *a)
 		const char *target = arena_printf(a, "/etc/%s", names[i]);
 		struct plan_mount *m;
 
-		if (is_taken(q, target))
+		if (is_taken(q, a, target))
 			continue;
 		m = add(p, a, "bind", target,
 			arena_printf(a, "%s/%s", q->etc_dir, names[i]));
