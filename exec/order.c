@@ -50,6 +50,8 @@ static const struct field image_fields[] = {
 	F(I, stop_signal, 9, FIELD_STRING),
 	F(I, volumes, 10, FIELD_STRINGS),
 	FT(I, healthcheck, 11, FIELD_PTR, &health_type),
+	F(I, labels, 12, FIELD_KVS),
+	F(I, exposed_ports, 13, FIELD_STRINGS),
 };
 static const struct type image_type = TYPE(order_image, image_fields);
 

@@ -20,6 +20,8 @@ struct order_image {
 	const char *user, *working_dir, *stop_signal;
 	struct strings volumes; /* container paths */
 	struct healthcheck *healthcheck;
+	struct kvs labels;
+	struct strings exposed_ports;
 };
 
 struct order {

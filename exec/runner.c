@@ -136,6 +136,8 @@ image_to_order(const struct image_config *im, struct order_image *o)
 		.stop_signal = im->stop_signal,
 		.volumes = im->volumes,
 		.healthcheck = im->healthcheck,
+		.labels = im->labels,
+		.exposed_ports = im->exposed_ports,
 	};
 }
 

@@ -14,17 +14,33 @@ struct kept_report {
 	char err[ERR_MSG_MAX];
 };
 
-static const struct healthcheck *
-image_healthcheck(const struct runner_task *t, struct arena *a)
+/* What the image says, from the order: in a, or nothing. */
+static void
+add_image(const struct runner_task *t, struct arena *a,
+	  struct runner_report *ret)
 {
 	const char *path = arena_printf(a, "%s/order", t->dir);
+	struct runner_image *image;
 	struct order o;
 	struct err e;
 
 	/* a directory that was half made has no order: and no container */
-	if (order_read(path, a, &o, &e) < 0 || o.image.healthcheck == NULL)
-		return NULL;
-	return arena_dup(a, o.image.healthcheck, sizeof(*o.image.healthcheck));
+	if (order_read(path, a, &o, &e) < 0)
+		return;
+	image = arena_alloc(a, sizeof(*image));
+	*image = (struct runner_image){
+		.id = o.image.id,
+		.entrypoint = o.image.entrypoint,
+		.cmd = o.image.cmd,
+		.env = o.image.env,
+		.user = o.image.user,
+		.working_dir = o.image.working_dir,
+		.stop_signal = o.image.stop_signal,
+		.labels = o.image.labels,
+		.exposed_ports = o.image.exposed_ports,
+	};
+	ret->image = image;
+	ret->image_healthcheck = o.image.healthcheck;
 }
 
 void
@@ -45,7 +61,7 @@ report_state(struct runner_task *t, enum runner_news news,
 
 	arena_init(&a);
 	if (news == RUNNER_PREPARED)
-		report.image_healthcheck = image_healthcheck(t, &a);
+		add_image(t, &a, &report);
 	t->r->c.report(t->r->c.ctx, &report);
 	arena_fini(&a);
 }
@@ -68,7 +84,7 @@ runner_found(struct runner_task *t, const struct shim_state *s,
 	struct arena a;
 
 	arena_init(&a);
-	report.image_healthcheck = image_healthcheck(t, &a);
+	add_image(t, &a, &report);
 	t->r->c.report(t->r->c.ctx, &report);
 	arena_fini(&a);
 }

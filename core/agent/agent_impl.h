@@ -50,6 +50,7 @@ struct job_row {
 	struct task_status status;
 	struct container_status container;
 	struct healthcheck *image_check;
+	struct runner_image *image; /* NULL: not known */
 };
 
 struct job {

@@ -122,6 +122,14 @@ spec_of(const struct job *j)
 					       : &none;
 }
 
+static const struct runner_image *
+image_of(const struct job *j)
+{
+	static const struct runner_image none;
+
+	return j->r.image != NULL ? j->r.image : &none;
+}
+
 /* ---- pieces that both answers have ------------------------------------ */
 
 static void
@@ -204,18 +212,65 @@ put_networks(struct json *w, const struct agent *a, const struct job *j)
 	arena_fini(&arena);
 }
 
-/* Command and arguments as one line: what docker ps shows. */
-static void
-put_command(struct json *w, const struct container_spec *c)
-{
-	struct buf b = { 0 };
+/*
+ * What the container runs, of the image and the service: the service's
+ * command drops the image's arguments, its arguments replace them.
+ */
+struct words {
+	struct strings entrypoint, cmd;
+};
 
-	for (uint32_t i = 0; i < c->command.count; i++)
-		buf_printf(&b, "%s%s", b.len > 0 ? " " : "", c->command.v[i]);
-	for (uint32_t i = 0; i < c->args.count; i++)
-		buf_printf(&b, "%s%s", b.len > 0 ? " " : "", c->args.v[i]);
+static struct words
+words_of(const struct job *j)
+{
+	const struct container_spec *c = spec_of(j);
+	struct words w = { 0 };
+
+	if (j->r.image != NULL)
+		w = (struct words){ j->r.image->entrypoint, j->r.image->cmd };
+	if (c->command.count > 0)
+		w = (struct words){ c->command, c->args };
+	else if (c->args.count > 0)
+		w.cmd = c->args;
+	return w;
+}
+
+/* The program; ret_args is all that it is given, borrowed, NULL at its end. */
+static const char *
+path_and_args(const struct words *w, struct arena *a, struct strings *ret_args)
+{
+	const char **all = arena_array(
+		a, w->entrypoint.count + w->cmd.count + 1, sizeof(*all));
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w->entrypoint.count; i++)
+		all[n++] = w->entrypoint.v[i];
+	for (uint32_t i = 0; i < w->cmd.count; i++)
+		all[n++] = w->cmd.v[i];
+	*ret_args =
+		(struct strings){ n > 0 ? all + 1 : all, n > 0 ? n - 1 : 0 };
+	return n > 0 ? all[0] : "";
+}
+
+/* As one line, as docker ps shows it: what has a space is in quotes. */
+static void
+put_command(struct json *w, const struct job *j)
+{
+	struct words words = words_of(j);
+	struct buf b = { 0 };
+	struct strings args;
+	struct arena a;
+
+	arena_init(&a);
+	buf_puts(&b, path_and_args(&words, &a, &args));
+	for (uint32_t i = 0; i < args.count; i++) {
+		bool spaced = strchr(args.v[i], ' ') != NULL;
+
+		buf_printf(&b, spaced ? " '%s'" : " %s", args.v[i]);
+	}
 	json_put_str(w, "Command", buf_cstr(&b));
 	buf_fini(&b);
+	arena_fini(&a);
 }
 
 static void
@@ -234,6 +289,54 @@ put_strings(struct json *w, const char *key, const struct strings *s)
 
 /* ---- the list --------------------------------------------------------- */
 
+/* "80/tcp" in two, or false. */
+static bool
+split_port(const char *text, uint64_t *ret_port, const char **ret_protocol)
+{
+	const char *slash = strchr(text, '/');
+	char number[8] = "";
+
+	if (slash == NULL || slash - text >= (ptrdiff_t)sizeof(number))
+		return false;
+	memcpy(number, text, (size_t)(slash - text));
+	*ret_protocol = slash + 1;
+	return str_to_u64(number, ret_port) && *ret_port <= UINT16_MAX;
+}
+
+static bool
+is_bound(const struct job *j, uint64_t port, const char *protocol)
+{
+	for (uint32_t i = 0; i < j->r.ports.count; i++) {
+		const struct port_config *c = &j->r.ports.v[i];
+
+		if (c->target_port == port &&
+		    str_eq(enum_name(&port_protocol_names, c->protocol),
+			   protocol))
+			return true;
+	}
+	return false;
+}
+
+/* Ports that the image names, and that lead nowhere. */
+static void
+put_exposed(struct json *w, const struct job *j)
+{
+	const struct strings *ports = &image_of(j)->exposed_ports;
+
+	for (uint32_t i = 0; i < ports->count; i++) {
+		const char *protocol;
+		uint64_t port;
+
+		if (!split_port(ports->v[i], &port, &protocol) ||
+		    is_bound(j, port, protocol))
+			continue;
+		json_open(w, '{');
+		json_put_u64(w, "PrivatePort", port);
+		json_put_str(w, "Type", protocol);
+		json_close(w, '}');
+	}
+}
+
 static void
 put_ports(struct json *w, const struct job *j)
 {
@@ -250,6 +353,8 @@ put_ports(struct json *w, const struct job *j)
 			     enum_name(&port_protocol_names, c->protocol));
 		json_close(w, '}');
 	}
+	if (is_running(j) && place_net(j->task) == NET_EGRESS)
+		put_exposed(w, j);
 	json_close(w, ']');
 }
 
@@ -267,8 +372,8 @@ put_row(struct json *w, const struct agent *a, const struct job *j,
 	json_str(w, buf_cstr(&name));
 	json_close(w, ']');
 	json_put_str(w, "Image", spec_of(j)->image);
-	json_put_str(w, "ImageID", "");
-	put_command(w, spec_of(j));
+	json_put_str(w, "ImageID", image_of(j)->id);
+	put_command(w, j);
 	json_put_i64(w, "Created", created_at(j) / NS_PER_S);
 	put_ports(w, j);
 	put_labels(w, a, j);
@@ -458,26 +563,53 @@ put_state(struct json *w, const struct job *j)
 	json_close(w, '}');
 }
 
+/* The service's, then those of the image that it does not set. */
+static void
+put_env(struct json *w, const struct job *j)
+{
+	const struct strings *own = &spec_of(j)->env;
+	const struct strings *image = &image_of(j)->env;
+
+	json_key(w, "Env");
+	json_open(w, '[');
+	for (uint32_t i = 0; i < own->count; i++)
+		json_str(w, own->v[i]);
+	for (uint32_t i = 0; i < image->count; i++) {
+		size_t len = strcspn(image->v[i], "=");
+		bool set = false;
+
+		for (uint32_t k = 0; k < own->count && !set; k++)
+			set = strcspn(own->v[k], "=") == len &&
+			      memcmp(own->v[k], image->v[i], len) == 0;
+		if (!set)
+			json_str(w, image->v[i]);
+	}
+	json_close(w, ']');
+}
+
 static void
 put_config(struct json *w, const struct agent *a, const struct job *j)
 {
 	const struct container_spec *c = spec_of(j);
+	const struct runner_image *image = image_of(j);
+	struct words words = words_of(j);
 	char id[13] = "";
 
 	strncat(id, str_or(j->r.container_id, ""), 12);
 	json_key(w, "Config");
 	json_open(w, '{');
 	json_put_str(w, "Hostname", str_or(c->hostname, id));
-	json_put_str(w, "User", c->user);
+	json_put_str(w, "User", str_or(c->user, image->user));
 	json_put_bool(w, "Tty", c->tty);
 	json_put_bool(w, "OpenStdin", c->open_stdin);
-	put_strings(w, "Env", &c->env);
-	put_strings(w, "Cmd", &c->args);
+	put_env(w, j);
+	put_strings(w, "Cmd", &words.cmd);
 	json_put_str(w, "Image", c->image);
-	json_put_str(w, "WorkingDir", c->dir);
-	put_strings(w, "Entrypoint", &c->command);
+	json_put_str(w, "WorkingDir", str_or(c->dir, image->working_dir));
+	put_strings(w, "Entrypoint", &words.entrypoint);
 	put_labels(w, a, j);
-	json_put_str(w, "StopSignal", c->stop_signal);
+	json_put_str(w, "StopSignal",
+		     str_or(c->stop_signal, image->stop_signal));
 	json_close(w, '}');
 }
 
@@ -537,13 +669,25 @@ put_bindings(struct json *w, const struct job *j)
 	buf_fini(&text);
 }
 
+static void
+put_path(struct json *w, const struct job *j)
+{
+	struct words words = words_of(j);
+	struct strings args;
+	struct arena a;
+
+	arena_init(&a);
+	json_put_str(w, "Path", path_and_args(&words, &a, &args));
+	put_strings(w, "Args", &args);
+	arena_fini(&a);
+}
+
 static int
 inspect(const struct agent *a, const struct request *r, struct buf *body)
 {
 	const struct job *j = find(a, r->target);
 	struct json w = { .out = body };
 	struct buf text = { 0 };
-	const struct strings *args;
 
 	if (j == NULL) {
 		buf_printf(&text, "No such container: %s", r->target);
@@ -551,16 +695,12 @@ inspect(const struct agent *a, const struct request *r, struct buf *body)
 		buf_fini(&text);
 		return 404;
 	}
-	args = &spec_of(j)->args;
 	json_open(&w, '{');
 	json_put_str(&w, "Id", j->r.container_id);
 	put_time(&w, "Created", created_at(j));
-	json_put_str(&w, "Path",
-		     spec_of(j)->command.count > 0 ? spec_of(j)->command.v[0]
-						   : "");
-	put_strings(&w, "Args", args);
+	put_path(&w, j);
 	put_state(&w, j);
-	json_put_str(&w, "Image", spec_of(j)->image);
+	json_put_str(&w, "Image", str_or(image_of(j)->id, spec_of(j)->image));
 	buf_printf(&text, "/%s", j->r.name);
 	json_put_str(&w, "Name", buf_cstr(&text));
 	json_put_i64(&w, "RestartCount", 0);

@@ -18,6 +18,19 @@ LOCAL_TYPE(job_container, "JobContainer",
 	I64(exit_code, "ExitCode", 3, OMIT));
 #undef THIS
 
+#define THIS struct runner_image
+TYPE(runner_image, "RunnerImage",
+	STRING(id, "ID", 1, OMIT),
+	STRINGS(entrypoint, "Entrypoint", 2, OMIT),
+	STRINGS(cmd, "Cmd", 3, OMIT),
+	STRINGS(env, "Env", 4, OMIT),
+	STRING(user, "User", 5, OMIT),
+	STRING(working_dir, "WorkingDir", 6, OMIT),
+	STRING(stop_signal, "StopSignal", 7, OMIT),
+	KVS(labels, "Labels", 8, OMIT),
+	STRINGS(exposed_ports, "ExposedPorts", 9, OMIT));
+#undef THIS
+
 #define THIS struct job_row
 LOCAL_TYPE(job_row, "JobRow",
 	BYTES(task, "Task", 1, OMIT),
@@ -34,7 +47,8 @@ LOCAL_TYPE(job_row, "JobRow",
 	STRUCT(status, "Status", 12, OMIT, task_status),
 	ROW(container, "Container", 13, FIELD_STRUCT, OMIT, 1,
 	    &job_container_type, NULL),
-	PTR(image_check, "ImageCheck", 14, OMIT, healthcheck));
+	PTR(image_check, "ImageCheck", 14, OMIT, healthcheck),
+	PTR(image, "Image", 15, OMIT, runner_image));
 #undef THIS
 /* clang-format on */
 

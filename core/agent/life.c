@@ -315,11 +315,21 @@ keep_image_check(struct job *j, const struct healthcheck *check)
 }
 
 static void
+keep_image(struct job *j, const struct runner_report *r)
+{
+	keep_image_check(j, r->image_healthcheck);
+	if (r->image == NULL || j->task == NULL)
+		return;
+	j->r.image = arena_alloc(&j->arena, sizeof(*j->r.image));
+	model_copy(&runner_image_type, r->image, &j->arena, j->r.image);
+}
+
+static void
 prepared(struct agent *a, struct job *j, const struct runner_report *r)
 {
 	if (j->r.phase != JOB_PREPARING)
 		return;
-	keep_image_check(j, r->image_healthcheck);
+	keep_image(j, r);
 	set_state(a, j, TASK_READY, "prepared", "");
 	enter(a, j, JOB_READY);
 }
@@ -442,7 +452,7 @@ removed(struct agent *a, struct job *j)
 static void
 found(struct job *j, const struct runner_report *r)
 {
-	keep_image_check(j, r->image_healthcheck);
+	keep_image(j, r);
 	j->found = r->phase;
 	j->found_pid = r->pid;
 	j->found_started_at = r->started_at;

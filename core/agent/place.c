@@ -250,6 +250,8 @@ place_labels(const struct agent *a, const struct job *j, struct arena *arena)
 	};
 	struct kvs labels = { 0 };
 
+	if (j->r.image != NULL)
+		labels = with_all(labels, &j->r.image->labels, arena);
 	if (t->spec.container != NULL)
 		labels = with_all(labels, &t->spec.container->labels, arena);
 	labels = with_all(labels, &t->labels, arena);

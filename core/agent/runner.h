@@ -53,6 +53,16 @@ struct runner_order {
 	int64_t grace_ns;
 };
 
+/* What an image says that a container shows. */
+struct runner_image {
+	const char *id; /* sha256:... */
+	struct strings entrypoint, cmd, env;
+	const char *user, *working_dir, *stop_signal;
+	struct kvs labels;
+	struct strings exposed_ports; /* "80/tcp" */
+};
+extern const struct type runner_image_type;
+
 enum runner_news {
 	RUNNER_PREPARED = 1,
 	RUNNER_STARTED,
@@ -76,6 +86,7 @@ struct runner_report {
 	const char *task_id;
 	/* PREPARED, FOUND: from the image, for what the spec leaves open */
 	const struct healthcheck *image_healthcheck; /* NULL: none */
+	const struct runner_image *image;	     /* NULL: not known */
 	/* STARTED, EXITED, FOUND */
 	int64_t pid;
 	int64_t started_at; /* wall ns */

@@ -92,6 +92,12 @@ inbox_add_report(struct inbox *in, const struct runner_report *r)
 			   h);
 		copy->image_healthcheck = h;
 	}
+	if (r->image != NULL) {
+		struct runner_image *i = arena_alloc(&w->arena, sizeof(*i));
+
+		model_copy(&runner_image_type, r->image, &w->arena, i);
+		copy->image = i;
+	}
 	w->ev.report = copy;
 }
 

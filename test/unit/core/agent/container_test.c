@@ -42,6 +42,53 @@ T(containers_are_listed_with_what_docker_ps_shows)
 	fini(&h);
 }
 
+T(the_image_gives_what_the_service_leaves_open)
+{
+	static const char *const entrypoint[] = { "/bin/program" };
+	static const char *const cmd[] = { "by default" };
+	static const char *const env[] = { "A=image", "B=image" };
+	static const char *const own_env[] = { "A=service" };
+	static const char *const own_args[] = { "one two", "3" };
+	static const char *const exposed[] = { "80/tcp", "junk" };
+	const struct runner_image image = {
+		.id = "sha256:12",
+		.entrypoint = { (const char **)entrypoint, 1 },
+		.cmd = { (const char **)cmd, 1 },
+		.env = { (const char **)env, 2 },
+		.exposed_ports = { (const char **)exposed, 2 },
+	};
+	const struct runner_report r = { .news = RUNNER_PREPARED,
+					 .task_id = "t1",
+					 .image = &image };
+	char body[8192];
+	struct host h;
+
+	for (int with_args = 0; with_args < 2; with_args++) {
+		init(&h);
+		h.task = task_new("t1", 1);
+		h.task->spec.container->env =
+			(struct strings){ (const char **)own_env, 1 };
+		if (with_args)
+			h.task->spec.container->args =
+				(struct strings){ (const char **)own_args, 2 };
+		assign(&h, h.task);
+		report_full(&h, &r);
+		report(&h, "t1", RUNNER_STARTED);
+		ask(&h, OP_CONTAINER_LIST, NULL, NULL, body, sizeof(body));
+		OK(strstr(body,
+			  with_args ? "\"Command\":\"/bin/program 'one two' 3\""
+				    : "\"Command\":\"/bin/program "
+				      "'by default'\"") != NULL);
+		OK(strstr(body, "\"ImageID\":\"sha256:12\"") != NULL);
+		OK(strstr(body, "[{\"PrivatePort\":80,\"Type\":\"tcp\"}]") !=
+		   NULL);
+		ask(&h, OP_CONTAINER_INSPECT, "t1", NULL, body, sizeof(body));
+		OK(strstr(body, "\"Path\":\"/bin/program\"") != NULL);
+		OK(strstr(body, "\"Env\":[\"A=service\",\"B=image\"]") != NULL);
+		fini(&h);
+	}
+}
+
 T(containers_are_filtered)
 {
 	static const struct {
