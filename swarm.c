@@ -261,8 +261,9 @@ start_upload(struct daemon *d, const struct request *r)
 	struct upload_config config = {
 		.loop = d->loop,
 		.images = d->images,
-		.self = d->self,
-		.quiet = request_query_bool(r, "quiet"),
+		.load = { .self = d->self,
+			  .name = request_query(r, "name"),
+			  .quiet = request_query_bool(r, "quiet") },
 		.lines = on_upload_lines,
 		.resume = on_upload_resume,
 		.ended = on_upload_ended,

@@ -32,6 +32,7 @@ struct planner {
 	const struct spool *s;
 	struct arena *a;
 	const char *prefix; /* "", or "dir/" when all is in one directory */
+	const char *name;   /* of the archive: nginx of nginx.tar; or NULL */
 	struct candidate *candidates;
 	size_t candidate_count;
 	size_t text_bytes; /* of all that was read */
@@ -160,40 +161,56 @@ is_for_here(const struct oci_descriptor *d)
 		str_eq(d->platform->architecture, archive_architecture()));
 }
 
-/* "dir/" gives "dir": what a layout in a directory is called. */
+/* In full, or NULL if it is no name with a tag. */
 static const char *
-prefix_name(struct planner *p)
+full_name(struct planner *p, const char *name)
 {
-	return arena_strndup(p->a, p->prefix, strlen(p->prefix) - 1);
+	struct image_ref ref;
+	struct err ignored;
+
+	if (image_ref_parse(name, p->a, &ref, &ignored) < 0 || ref.tag == NULL)
+		return NULL;
+	return name_tagged(&ref, p->a);
+}
+
+/*
+ * What an image with a tag only is called: after the layout's directory in
+ * the archive, or after the archive. Without both, a word that cannot be a
+ * version is taken for a repository.
+ */
+static const char *
+tag_name(struct planner *p, const char *tag)
+{
+	size_t len = strlen(p->prefix);
+	const char *name = NULL;
+
+	if (len > 0)
+		name = full_name(p, arena_printf(p->a, "%.*s:%s", (int)len - 1,
+						 p->prefix, tag));
+	if (name == NULL && !str_empty(p->name))
+		name = full_name(p, arena_printf(p->a, "%s:%s", p->name, tag));
+	if (name == NULL && !str_eq(tag, "latest") &&
+	    (*tag < '0' || *tag > '9'))
+		name = full_name(p, tag);
+	return name;
 }
 
 /*
  * The name of an image of an index, in full, or NULL. containerd's annotation
- * is a whole name. OCI's is often a tag only, as umoci writes it: then the
- * image is called after the layout's directory, if there is one; a word that
- * cannot be a version is taken for a repository.
+ * is a whole name. OCI's is often a tag only, as umoci writes it.
  */
 static const char *
 annotated_name(struct planner *p, const struct kvs *annotations)
 {
 	const char *name = kvs_get(annotations, ANNOTATION_NAME);
 	const char *tag = kvs_get(annotations, ANNOTATION_REF);
-	struct image_ref ref;
-	struct err ignored;
 
-	if (str_empty(name) && str_empty(tag))
+	if (!str_empty(name))
+		return full_name(p, name);
+	if (str_empty(tag))
 		return NULL;
-	if (str_empty(name) && strpbrk(tag, ":/@") != NULL)
-		name = tag;
-	if (str_empty(name) && *p->prefix != '\0')
-		name = arena_printf(p->a, "%s:%s", prefix_name(p), tag);
-	if (str_empty(name) && !str_eq(tag, "latest") &&
-	    (*tag < '0' || *tag > '9'))
-		name = tag;
-	if (str_empty(name) ||
-	    image_ref_parse(name, p->a, &ref, &ignored) < 0 || ref.tag == NULL)
-		return NULL;
-	return name_tagged(&ref, p->a);
+	return strpbrk(tag, ":/@") != NULL ? full_name(p, tag)
+					   : tag_name(p, tag);
 }
 
 static int
@@ -586,10 +603,10 @@ find_prefix(struct planner *p, struct err *e)
 }
 
 int
-archive_plan(const struct spool *s, struct arena *a, struct archive_plan *ret,
-	     struct err *e)
+archive_plan(const struct spool *s, const char *name, struct arena *a,
+	     struct archive_plan *ret, struct err *e)
 {
-	struct planner p = { .s = s, .a = a };
+	struct planner p = { .s = s, .a = a, .name = name };
 	const struct member *index, *manifest;
 	int r = find_prefix(&p, e);
 

@@ -37,8 +37,11 @@ struct archive_plan {
 	size_t count;
 };
 
-/* All of it is in a, but for the members, which are the spool's. */
-int archive_plan(const struct spool *s, struct arena *a,
+/*
+ * name: what an image is called that has only a tag in its layout, or NULL.
+ * All of it is in a, but for the members, which are the spool's.
+ */
+int archive_plan(const struct spool *s, const char *name, struct arena *a,
 		 struct archive_plan *ret, struct err *e);
 
 /* The architecture that images should have here, as OCI names it. */

@@ -368,17 +368,24 @@ set_nonblock(int fd)
 
 /* in and out become the child's 0 and 1, all else is closed by exec. */
 static int
-spawn_loader(struct images *im, const char *self, bool quiet, const int fds[2],
+spawn_loader(struct images *im, const struct load_options *o, const int fds[2],
 	     int *ret_pid)
 {
-	const char *const argv[] = { "swarm", "image-loader", im->path,
-				     quiet ? "--quiet" : NULL, NULL };
+	owned(buf_fini) struct buf name = { 0 };
+	const char *argv[] = { "swarm", "image-loader", im->path,
+			       NULL,	NULL,		NULL };
+	size_t argc = 3;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t set;
 	pid_t pid;
 	int r;
 
+	if (o->quiet)
+		argv[argc++] = "--quiet";
+	buf_printf(&name, "--name=%s", str_or(o->name, ""));
+	if (!str_empty(o->name))
+		argv[argc++] = buf_cstr(&name);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fds[0], STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
@@ -389,7 +396,7 @@ spawn_loader(struct images *im, const char *self, bool quiet, const int fds[2],
 	posix_spawnattr_setsigmask(&attr, &set);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF |
 						POSIX_SPAWN_SETSIGMASK);
-	r = posix_spawn(&pid, self, &actions, &attr, (char *const *)argv,
+	r = posix_spawn(&pid, o->self, &actions, &attr, (char *const *)argv,
 			environ);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
@@ -399,7 +406,7 @@ spawn_loader(struct images *im, const char *self, bool quiet, const int fds[2],
 }
 
 int
-images_load_start(struct images *im, const char *self, bool quiet, int *ret_pid,
+images_load_start(struct images *im, const struct load_options *o, int *ret_pid,
 		  int *ret_in_fd, int *ret_out_fd, struct err *e)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
@@ -408,11 +415,10 @@ images_load_start(struct images *im, const char *self, bool quiet, int *ret_pid,
 	if (r == 0)
 		r = make_pipe(out, e);
 	if (r == 0) {
-		r = spawn_loader(im, self, quiet, (int[]){ in[0], out[1] },
-				 ret_pid);
+		r = spawn_loader(im, o, (int[]){ in[0], out[1] }, ret_pid);
 		if (r < 0)
 			err_set(e, r, "cannot start the image loader, %s: %s",
-				self, strerror(-r));
+				o->self, strerror(-r));
 	}
 	own_fd_end(&in[0]);
 	own_fd_end(&out[1]);

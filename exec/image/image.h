@@ -65,18 +65,23 @@ int images_api_prune(struct images *im, const char *filters_json,
 int images_api_distribution(struct images *im, const char *ref,
 			    struct buf *body);
 
+struct load_options {
+	const char *self; /* path of this program */
+	const char *name; /* what an image with a tag only is called, or NULL */
+	bool quiet;
+};
 /*
  * Start a loader: *ret_pid, a pipe to write the archive to, and one to read
  * progress lines from (both O_NONBLOCK, O_CLOEXEC, the caller's to close).
- * After it exited with 0, images_reload(). self is this program's path.
+ * After it exited with 0, images_reload().
  */
-int images_load_start(struct images *im, const char *self, bool quiet,
+int images_load_start(struct images *im, const struct load_options *o,
 		      int *ret_pid, int *ret_in_fd, int *ret_out_fd,
 		      struct err *e);
 int images_reload(struct images *im, struct err *e);
 
-/* The child: "swarm image-loader DIR [--quiet]". Ends the process, or gives
- * the exit code. */
+/* The child: "swarm image-loader DIR [--quiet] [--name=NAME]". Ends the
+ * process, or gives the exit code. */
 int image_loader_main(int argc, char **argv);
 
 #endif

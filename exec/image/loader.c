@@ -173,7 +173,8 @@ load(struct loader *l, struct err *e)
 		r = spool_read(&l->spool, l->config->in_fd, &l->config->archive,
 			       e);
 	if (r == 0)
-		r = archive_plan(&l->spool, &l->a, &l->plan, e);
+		r = archive_plan(&l->spool, l->config->name, &l->a, &l->plan,
+				 e);
 	if (r == 0)
 		r = unpack_images(l, e);
 	if (r == 0)

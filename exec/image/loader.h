@@ -13,10 +13,11 @@
 #include "exec/image/unzip.h"
 
 struct loader_config {
-	int dir;    /* ROOT/images, borrowed */
-	int in_fd;  /* the archive, borrowed */
-	int out_fd; /* progress lines; -1: none */
-	bool quiet; /* the result only */
+	int dir;	  /* ROOT/images, borrowed */
+	int in_fd;	  /* the archive, borrowed */
+	int out_fd;	  /* progress lines; -1: none */
+	bool quiet;	  /* the result only */
+	const char *name; /* of images that have a tag only; or NULL */
 	struct unzip_limits archive;
 	struct unzip_limits layer;
 	uint64_t unpacked_bytes; /* of all layers */

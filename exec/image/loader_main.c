@@ -1,6 +1,7 @@
 /*
- * loader_main.c - the child "swarm image-loader DIR [--quiet]": the archive
- * is its standard input, the progress lines are its standard output.
+ * loader_main.c - the child "swarm image-loader DIR [--quiet] [--name=NAME]":
+ * the archive is its standard input, the progress lines are its standard
+ * output.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,8 @@ image_loader_main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--quiet"))
 			c.quiet = true;
+		else if (str_starts(argv[i], "--name="))
+			c.name = argv[i] + strlen("--name=");
 		else if (!str_eq(argv[i], "image-loader"))
 			path = argv[i];
 	}

@@ -132,8 +132,8 @@ upload_start(const struct upload_config *config, struct upload **ret,
 	int pid, r;
 
 	u->config = *config;
-	r = images_load_start(config->images, config->self, config->quiet, &pid,
-			      &u->in_fd, &u->out_fd, e);
+	r = images_load_start(config->images, &config->load, &pid, &u->in_fd,
+			      &u->out_fd, e);
 	if (r < 0) {
 		mem_free(u);
 		return r;

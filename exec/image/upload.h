@@ -13,8 +13,7 @@ struct upload;
 struct upload_config {
 	struct ev_loop *loop;
 	struct images *images;
-	const char *self; /* path of this program */
-	bool quiet;
+	struct load_options load;
 	/* Progress lines, as the child wrote them. */
 	void (*lines)(void *ctx, const void *p, size_t len);
 	/* The pipe has room again, after upload_put() gave false. */

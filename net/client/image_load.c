@@ -1,6 +1,8 @@
 /* image_load.c - swarm image load: an archive goes up, progress comes back. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,8 +149,30 @@ open_input(struct load *l, const char *path)
 	return 0;
 }
 
+/*
+ * What an image is called that has only a tag in its archive: nginx for
+ * /tmp/nginx.tar.gz, box for the directory box/. NULL for standard input.
+ */
+static const char *
+archive_name(struct load *l, const char *path)
+{
+	static const char *const endings[] = { ".gz",  ".zst",	".xz", ".bz2",
+					       ".tgz", ".tzst", ".tar" };
+	char whole[PATH_MAX], *base;
+
+	if (*path == '\0' || realpath(path, whole) == NULL)
+		return NULL;
+	base = strrchr(whole, '/') + 1;
+	if (l->dir != NULL)
+		return arena_strdup(&l->cli->arena, base);
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++)
+		if (str_ends(base, endings[i]))
+			base[strlen(base) - strlen(endings[i])] = '\0';
+	return arena_strdup(&l->cli->arena, base);
+}
+
 static int
-run_load(struct load *l, bool quiet)
+run_load(struct load *l, const char *path, bool quiet)
 {
 	struct http_exchange x = {
 		.method = "POST",
@@ -162,11 +186,13 @@ run_load(struct load *l, bool quiet)
 	int rc;
 
 	x.path = cli_path(l->cli, "/images/load", "quiet", quiet ? "1" : "0",
-			  NULL);
+			  "name", archive_name(l, path), NULL);
 	rc = cli_exchange(l->cli, &x, &body, &e);
 	buf_fini(&body);
-	if (l->rc != 0 || l->upload_err) /* e says it best already */
-		return l->rc != 0 ? l->rc : -EIO;
+	if (l->rc != 0) /* e says it best already */
+		return l->rc;
+	if (l->upload_err)
+		return err_wrap(&l->e, -EIO, "%s", *path ? path : "stdin");
 	if (rc == 0)
 		rc = lines_end(&l->lines, &e);
 	close_bar(l);
@@ -186,7 +212,7 @@ cmd_image_load(struct cli *cli, const struct parsed *p)
 	l.lines.ctx = &l;
 	l.bars = !quiet;
 	if (rc == 0)
-		rc = run_load(&l, quiet);
+		rc = run_load(&l, flag_str(p, "input"), quiet);
 	if (l.fd >= 0 && l.fd != cli->in_fd)
 		close(l.fd);
 	tarstream_close(l.dir);

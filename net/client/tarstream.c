@@ -4,9 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,21 +40,6 @@ struct tarstream {
 	bool done;
 };
 
-/* All names begin with the directory's own. */
-static void
-begin_path(struct tarstream *t, const char *dir)
-{
-	char path[PATH_MAX], *base;
-
-	if (realpath(dir, path) == NULL)
-		return; /* then they do without */
-	base = strrchr(path, '/') + 1;
-	if (*base == '\0')
-		return; /* the root has no name */
-	snprintf(t->path, sizeof(t->path), "%s/", base);
-	t->path_lens[0] = strlen(t->path);
-}
-
 int
 tarstream_open(const char *dir, struct tarstream **ret, struct err *e)
 {
@@ -75,7 +58,6 @@ tarstream_open(const char *dir, struct tarstream **ret, struct err *e)
 	}
 	t = mem_new(sizeof(*t));
 	t->fd = -1;
-	begin_path(t, dir);
 	t->dirs[t->depth++] = d;
 	*ret = t;
 	return 0;

@@ -1,8 +1,7 @@
 /*
  * tarstream.h - a directory as a tar archive (ustar), made while it is read:
  * what `image load -i DIR` sends. Regular files, directories and symbolic
- * links; anything else in it is refused by name. Its own name is the first
- * part of all names, because an OCI layout's image may be called after it.
+ * links; anything else in it is refused by name.
  */
 #ifndef NET_CLIENT_TARSTREAM_H
 #define NET_CLIENT_TARSTREAM_H

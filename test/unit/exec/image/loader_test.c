@@ -154,23 +154,41 @@ T(an_archive_of_docker_save_is_loaded_however_it_is_packed)
 T(an_oci_layout_is_loaded_and_named_by_its_annotations)
 {
 	static const struct {
-		const char *name, *prefix, *annotations, *ref;
+		const char *name, *prefix, *annotations, *ref, *archive;
 	} rows[] = {
+		{ "a whole name is not overruled", "shop/",
+		  "\"org.opencontainers.image.ref.name\":\"my/web:3\"",
+		  "my/web:3", "box" },
+		{ "a tag goes with the archive's name", "",
+		  "\"org.opencontainers.image.ref.name\":\"latest\"",
+		  "box:latest", "box" },
+		{ "a word is a tag, too, where there is a name", "",
+		  "\"org.opencontainers.image.ref.name\":\"web\"", "box:web",
+		  "box" },
+		{ "the directory is nearer than the archive", "shop/",
+		  "\"org.opencontainers.image.ref.name\":\"4\"", "shop:4",
+		  "box" },
+		{ "an archive's name that is none is passed over", "",
+		  "\"org.opencontainers.image.ref.name\":\"web\"", "web:latest",
+		  "My Box" },
+		{ "no annotation, no name", "", "", NULL, "box" },
 		{ "containerd", "",
 		  "\"io.containerd.image.name\":\"docker.io/library/web:2\","
 		  "\"org.opencontainers.image.ref.name\":\"2\"",
-		  "web:2" },
+		  "web:2", NULL },
 		{ "ref with a tag", "",
 		  "\"org.opencontainers.image.ref.name\":\"my/web:3\"",
-		  "my/web:3" },
+		  "my/web:3", NULL },
 		{ "ref is a tag", "shop/",
-		  "\"org.opencontainers.image.ref.name\":\"4\"", "shop:4" },
+		  "\"org.opencontainers.image.ref.name\":\"4\"", "shop:4",
+		  NULL },
 		{ "ref is a name", "",
-		  "\"org.opencontainers.image.ref.name\":\"web\"",
-		  "web:latest" },
+		  "\"org.opencontainers.image.ref.name\":\"web\"", "web:latest",
+		  NULL },
 		{ "latest names nothing", "",
-		  "\"org.opencontainers.image.ref.name\":\"latest\"", NULL },
-		{ "no name", "", "", NULL },
+		  "\"org.opencontainers.image.ref.name\":\"latest\"", NULL,
+		  NULL },
+		{ "no name", "", "", NULL, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -183,6 +201,7 @@ T(an_oci_layout_is_loaded_and_named_by_its_annotations)
 
 		T_ROW(rows[i].name);
 		scratch_open(&s);
+		s.limits.name = rows[i].archive;
 		diff_id(good, diff);
 		layer_make(&layer, GZIP, good);
 		layout_make(&archive, rows[i].prefix, rows[i].annotations,
@@ -527,8 +546,10 @@ T(the_child_is_confined_and_loads_the_same)
 	diff_id(good, diff);
 	layer_make(&layer, PLAIN, good);
 	docker_make(&archive, GZIP, "web:1", &layer, diff);
-	EQ(images_load_start(s.images, "/proc/self/exe", true, &pid, &in, &out,
-			     &e),
+	EQ(images_load_start(
+		   s.images,
+		   &(struct load_options){ "/proc/self/exe", "x", true }, &pid,
+		   &in, &out, &e),
 	   0);
 	EQ(write(in, archive.p, archive.len), archive.len);
 	close(in);

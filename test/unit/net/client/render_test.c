@@ -401,10 +401,43 @@ T(columns_are_aligned_as_gos_tabwriter_does)
 	}
 }
 
+T(an_archive_goes_with_the_name_of_its_file)
+{
+	static const struct {
+		const char *file, *name;
+	} rows[] = {
+		{ "nginx.tar", "nginx" },
+		{ "nginx.tar.gz", "nginx" },
+		{ "nginx-1.25.tgz", "nginx-1.25" },
+		{ "box.tar.zst", "box" },
+		{ "box", "box" },
+	};
+	static const struct fake_answer none[] = { { NULL, 0, NULL, 0 } };
+	char dir[] = "/tmp/swarm-cli-XXXXXX", path[64], line[96], want[96];
+
+	OK(mkdtemp(dir) != NULL);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake f;
+
+		T_ROW(rows[i].file);
+		snprintf(path, sizeof(path), "%s/%s", dir, rows[i].file);
+		close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+		snprintf(line, sizeof(line), "image load -i %s", path);
+		snprintf(want, sizeof(want),
+			 "POST /images/load?quiet=1&name=%s \n", rows[i].name);
+		EQ(fake_run(&f, none, line), 1);
+		EQ_STR(buf_cstr(&f.sent), want);
+		fake_fini(&f);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
 T(a_directory_is_sent_as_an_archive)
 {
-	static const struct fake_answer load[] = {
-		{ "POST /images/load?quiet=1", 200,
+	char request[96];
+	const struct fake_answer load[] = {
+		{ request, 200,
 		  "{\"status\":\"Loading layer\",\"progressDetail\":{"
 		  "\"current\":1,\"total\":2},\"id\":\"x\"}\r\n"
 		  "{\"stream\":\"Loaded image: a:b\\n\"}\r\n",
@@ -421,13 +454,15 @@ T(a_directory_is_sent_as_an_archive)
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	EQ(write(fd, "hello", 5), 5);
 	close(fd);
+	snprintf(request, sizeof(request), "POST /images/load?quiet=1&name=%s",
+		 dir + strlen("/tmp/"));
 	snprintf(line, sizeof(line), "image load -i %s", dir);
 	EQ(fake_run(&f, load, line), 0);
 	EQ_STR(f.out, "Loaded image: a:b\n");
-	begin = strlen("POST /images/load?quiet=1 ");
+	begin = strlen(request) + 1;
 	/* a header, a block of data, two blocks of end, a newline */
 	EQ(f.sent.len, begin + 4 * 512 + 1);
-	OK(str_ends(f.sent.p + begin, "/file"));
+	EQ_STR(f.sent.p + begin, "file");
 	EQ(memcmp(f.sent.p + begin + 257, "ustar", 6), 0);
 	EQ(memcmp(f.sent.p + begin + 512, "hello", 6), 0);
 	fake_fini(&f);
@@ -435,7 +470,9 @@ T(a_directory_is_sent_as_an_archive)
 	snprintf(path, sizeof(path), "%s/pipe", dir);
 	EQ(mkfifo(path, 0600), 0);
 	EQ(fake_run(&f, load, line), 1);
-	OK(strstr(f.err, "/pipe is no file, directory or symbolic link\n"));
+	snprintf(request, sizeof(request),
+		 "%s: pipe is no file, directory or symbolic link\n", dir);
+	EQ_STR(f.err, request);
 	fake_fini(&f);
 	unlink(path);
 	rmdir(dir);
@@ -444,7 +481,7 @@ T(a_directory_is_sent_as_an_archive)
 T(what_the_loader_reports_is_said)
 {
 	static const struct fake_answer load[] = {
-		{ "POST /images/load?quiet=1", 200,
+		{ "POST /images/load?quiet=1&name=null", 200,
 		  "{\"errorDetail\":{\"message\":\"bad digest\"},\"error\":"
 		  "\"bad digest\"}\n",
 		  0 },
