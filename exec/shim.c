@@ -595,6 +595,23 @@ release(struct shim *s)
 		cleanup_release(&rt);
 }
 
+static void
+tear_down(struct shim *s)
+{
+	for (int i = 0; i < SHIM_CONNS_MAX; i++)
+		fs_closep(&s->conns[i]);
+	for (int i = 0; i < SHIM_PROBES_MAX; i++) {
+		if (!s->probes[i].used)
+			continue;
+		fs_closep(&s->probes[i].fd);
+		mem_free(s->probes[i].output);
+	}
+	shim_output_close(s);
+	mem_free(s->run);
+	mem_free(s->root);
+	mem_free(s->program);
+}
+
 static int
 supervise(const char *dir, const struct shim_net *net)
 {
@@ -619,6 +636,7 @@ supervise(const char *dir, const struct shim_net *net)
 	(void)malloc_trim(0);
 	loop(&s);
 	release(&s);
+	tear_down(&s);
 	return 0;
 }
 

@@ -28,6 +28,7 @@
 
 #include "core/base/check.h"
 #include "core/base/id.h"
+#include "core/base/rand.h"
 #include "core/base/str.h"
 #include "exec/fs.h"
 #include "exec/image/image.h"
@@ -36,7 +37,7 @@
 #include "exec/shim_proto.h"
 
 #define SEEN_MAX 256
-#define IDS_MAX 64
+#define IDS_MAX 256
 #define WAIT_S 20.0
 
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -132,6 +133,7 @@ static struct {
 	char run[PATH_MAX];
 	const char *runtime;
 	bool timed_out;
+	bool forgetful;		       /* keeps the last report only */
 	char ids[IDS_MAX][ID_LEN + 1]; /* of all jobs there were */
 	size_t id_count;
 } d;
@@ -154,9 +156,12 @@ failed(const char *what)
 static void
 on_report(void *ctx, const struct runner_report *r)
 {
-	struct seen *s = &d.seen[d.count++];
+	struct seen *s;
 
 	(void)ctx;
+	if (d.forgetful)
+		d.count = 0;
+	s = &d.seen[d.count++];
 	check(d.count < SEEN_MAX);
 	memset(s, 0, sizeof(*s));
 	s->r = *r;
