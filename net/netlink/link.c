@@ -103,54 +103,21 @@ link_add_veth(struct nl *nl, const struct veth *v, struct err *e)
 	return 0;
 }
 
-/* flags: 0 leaves them, IFF_UP or DOWN changes that one. */
-#define DOWN (1u << 31)
-static int
-change(struct nl *nl, int index, uint32_t flags, const uint8_t *mac,
-       struct err *e)
-{
-	const struct ifinfomsg ifi = { .ifi_index = index,
-				       .ifi_flags = flags & IFF_UP,
-				       .ifi_change = flags ? IFF_UP : 0 };
-	struct request_room room;
-	struct nl_request q;
-
-	nl_begin(&q, room.p, sizeof(room.p), RTM_NEWLINK, 0);
-	nl_extra(&q, &ifi, sizeof(ifi));
-	if (mac)
-		nl_put(&q, IFLA_ADDRESS, mac, MAC_LEN);
-	return nl_ask(nl, &q, e);
-}
-
 int
 link_up(struct nl *nl, int index, struct err *e)
 {
-	int code = change(nl, index, IFF_UP, NULL, e);
+	const struct ifinfomsg ifi = { .ifi_index = index,
+				       .ifi_flags = IFF_UP,
+				       .ifi_change = IFF_UP };
+	struct request_room room;
+	struct nl_request q;
+	int code;
 
+	nl_begin(&q, room.p, sizeof(room.p), RTM_NEWLINK, 0);
+	nl_extra(&q, &ifi, sizeof(ifi));
+	code = nl_ask(nl, &q, e);
 	if (code < 0)
 		return err_wrap(e, code, "Cannot bring link %d up", index);
-	return 0;
-}
-
-int
-link_down(struct nl *nl, int index, struct err *e)
-{
-	int code = change(nl, index, DOWN, NULL, e);
-
-	if (code < 0)
-		return err_wrap(e, code, "Cannot bring link %d down", index);
-	return 0;
-}
-
-int
-link_set_mac(struct nl *nl, int index, const uint8_t mac[MAC_LEN],
-	     struct err *e)
-{
-	int code = change(nl, index, 0, mac, e);
-
-	if (code < 0)
-		return err_wrap(e, code,
-				"Cannot set link %d's hardware address", index);
 	return 0;
 }
 

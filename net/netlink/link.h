@@ -50,9 +50,6 @@ int link_add_bridge(struct nl *nl, const char *name, const uint8_t mac[MAC_LEN],
 /* This end is up; the peer is made in its namespace at once, down. */
 int link_add_veth(struct nl *nl, const struct veth *v, struct err *e);
 int link_up(struct nl *nl, int index, struct err *e);
-int link_down(struct nl *nl, int index, struct err *e);
-int link_set_mac(struct nl *nl, int index, const uint8_t mac[MAC_LEN],
-		 struct err *e);
 /* Let a bridge's port have back what it sent. */
 int link_hairpin(struct nl *nl, int index, struct err *e);
 int link_delete(struct nl *nl, const char *name, struct err *e);

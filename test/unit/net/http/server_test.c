@@ -381,6 +381,32 @@ T(pipelined_requests_are_answered_in_order)
 	end();
 }
 
+T(requests_wait_while_answers_are_not_read)
+{
+	static const char ping[] = "GET /_ping HTTP/1.1\r\n\r\n";
+	struct buf all = { 0 };
+	size_t sent = 0;
+	int fd;
+
+	begin();
+	fd = dial();
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&all, ping);
+	/* Far more than sockets buffer: the server must stop reading. */
+	for (int idle = 0; sent < 100000000 && idle < 100;) {
+		ssize_t n = send(fd, all.p, all.len, MSG_NOSIGNAL);
+
+		turn();
+		idle = n > 0 ? 0 : idle + 1;
+		sent += n > 0 ? (size_t)n : 0;
+	}
+	OK(sent < 10000000);
+	close(fd);
+	turn();
+	buf_fini(&all);
+	end();
+}
+
 T(a_request_may_come_byte_by_byte)
 {
 	static const char text[] =
