@@ -40,9 +40,9 @@ void runner_order(struct runner *r, const struct runner_order *order);
 void runner_close(struct runner *r);
 
 /*
- * The supervisor: "swarm shim DIR"; argv[0] is "shim". The network part is handed in, because
- * exec/ does not know net/: called in the process that prepares, with the
- * name of a network namespace file that is there already.
+ * The supervisor: "swarm shim DIR"; argv[0] is "shim". The network part is
+ * handed in, because exec/ does not know net/: called in the process that
+ * prepares, with the name of a network namespace file that is there already.
  */
 struct shim_net {
 	/* Plug a veth with address into the namespace behind netns_path. */
