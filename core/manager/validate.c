@@ -152,15 +152,16 @@ check_endpoint(const struct endpoint_spec *s, struct err *e)
 			       "EndpointSpec: %u ports are too many: a service "
 			       "can have %d",
 			       s->ports.count, SERVICE_PORTS_MAX);
+	for (uint32_t i = 0; i < s->ports.count; i++)
+		if (is_published_before(s, i))
+			return err_set(e, -EINVAL,
+				       "EndpointSpec: duplicate published "
+				       "ports provided");
 	for (uint32_t i = 0; i < s->ports.count; i++) {
 		int r = check_port(&s->ports.v[i], s, e);
 
 		if (r < 0)
 			return r;
-		if (is_published_before(s, i))
-			return err_set(e, -EINVAL,
-				       "EndpointSpec: duplicate published "
-				       "ports provided");
 	}
 	if (s->mode == ENDPOINT_DNSRR)
 		return validate_later(e, "--endpoint-mode dnsrr");
