@@ -228,6 +228,7 @@ make_symlink(struct layer *l, const char *name, const struct tar_entry *en,
 {
 	if (en->link == NULL || symlinkat(en->link, l->dir, name) < 0)
 		return cannot(en, "create the link", e);
+	l->bytes += strlen(en->link); /* as its size is shown */
 	return set_meta_at(l->dir, name, en, e);
 }
 
