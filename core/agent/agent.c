@@ -2,6 +2,7 @@
 #include "core/agent/agent.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/agent/agent_impl.h"
@@ -69,9 +70,7 @@ agent_load(struct agent *a, const char *task_id, const void *row, size_t len,
 		return err_wrap(e, r, "the stored task %s cannot be read",
 				task_id);
 	}
-	j->r.container.container_id = j->r.container_id;
-	if (j->r.status.container != NULL)
-		j->r.status.container = &j->r.container;
+	j->r.status.container = &j->r.container;
 	j->assigned = true; /* until the managers say otherwise */
 	return 0;
 }
@@ -139,26 +138,46 @@ agent_unassign(struct agent *a, const char *task_id, struct now now)
 		unassign(a, j);
 }
 
-static bool
-is_in(const struct task *const *set, size_t count, const char *task_id)
+static int
+by_id(const void *x, const void *y)
 {
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(set[i]->head.id, task_id))
-			return true;
-	return false;
+	const struct task *a = *(const struct task *const *)x;
+	const struct task *b = *(const struct task *const *)y;
+
+	return strcmp(a->head.id, b->head.id);
+}
+
+/* Both are in the order of ids: one walk tells who is in no more. */
+static void
+unassign_others(struct agent *a, const struct task *const *sorted, size_t count)
+{
+	size_t at = count;
+
+	for (size_t i = a->count; i > 0; i--) {
+		struct job *j = a->jobs[i - 1];
+
+		while (at > 0 && strcmp(sorted[at - 1]->head.id, j->id) > 0)
+			at--;
+		if (at == 0 || !str_eq(sorted[at - 1]->head.id, j->id))
+			unassign(a, j);
+	}
 }
 
 void
 agent_assign_all(struct agent *a, const struct task *const *set, size_t count,
 		 struct now now)
 {
+	const struct task **sorted = mem_new_array(count + 1, sizeof(*sorted));
+
 	out_begin(a, now);
 	check(a->scanned);
-	for (size_t i = a->count; i > 0; i--)
-		if (!is_in(set, count, a->jobs[i - 1]->id))
-			unassign(a, a->jobs[i - 1]);
 	for (size_t i = 0; i < count; i++)
-		assign(a, set[i]);
+		sorted[i] = set[i];
+	qsort(sorted, count, sizeof(*sorted), by_id);
+	unassign_others(a, sorted, count);
+	for (size_t i = 0; i < count; i++)
+		assign(a, sorted[i]);
+	mem_free(sorted);
 }
 
 /* ---- reports ---------------------------------------------------------- */

@@ -87,6 +87,8 @@ job_add(struct agent *a, const char *task_id)
 	arena_init(&j->arena);
 	j->id = mem_strdup(task_id);
 	j->r.phase = JOB_NEW;
+	/* Readers of the API take it for granted (facts 12.5). */
+	j->r.status.container = &j->r.container;
 	j->retry_ms = UINT64_MAX;
 	j->health.next_ms = UINT64_MAX;
 	a->jobs = mem_grow(a->jobs, a->count, &a->cap, sizeof(struct job *));

@@ -35,7 +35,7 @@ set_state(struct agent *a, struct job *j, enum task_state state,
 static void
 show_container(struct job *j)
 {
-	j->r.status.container = &j->r.container;
+	j->r.container.container_id = j->r.container_id;
 	j->row_dirty = true;
 }
 
@@ -146,7 +146,6 @@ furnish(struct agent *a, struct job *j, struct err *e)
 		j->r.container_id = arena_strdup(&j->arena, id);
 		j->r.name = task_name(j->task, &j->arena);
 	}
-	j->r.container.container_id = j->r.container_id;
 	r = place_address(a, j, e);
 	if (r < 0)
 		return r;

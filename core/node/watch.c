@@ -191,6 +191,15 @@ log_details(struct node *n, const struct task *t)
 	return m;
 }
 
+/* "" before it was started. */
+static const char *
+container_of_task(const struct task *t)
+{
+	const struct container_status *c = t->status.container;
+
+	return c == NULL ? "" : str_or(c->container_id, "");
+}
+
 /* false: this node has no container of the task. */
 static bool
 log_source(struct node *n, const struct task *t, struct log_source *ret)
@@ -200,9 +209,8 @@ log_source(struct node *n, const struct task *t, struct log_source *ret)
 
 	if (!str_eq(t->node_id, n->node_id) || n->agent == NULL)
 		return false;
-	if (agent_container(n->agent, t->head.id, &container_id) == NULL &&
-	    t->status.container != NULL)
-		container_id = t->status.container->container_id;
+	if (agent_container(n->agent, t->head.id, &container_id) == NULL)
+		container_id = container_of_task(t);
 	if (str_empty(container_id))
 		return false;
 	ret->task_id = arena_strdup(a, t->head.id);
@@ -319,9 +327,9 @@ join_logs(struct node *n, const struct watcher *w, const struct change *c)
 	struct log_source *v;
 
 	if (c->type != OBJECT_TASK || after == NULL ||
-	    after->status.container == NULL)
+	    str_empty(container_of_task(after)))
 		return;
-	if (before != NULL && before->status.container != NULL)
+	if (before != NULL && !str_empty(container_of_task(before)))
 		return;
 	if (w->service_id != NULL ? !str_eq(w->service_id, after->service_id)
 				  : !str_eq(w->task_id, after->head.id))

@@ -284,6 +284,34 @@ T(the_full_set_of_assignments_ends_all_others)
 	fini(&h);
 }
 
+T(the_full_set_may_come_in_any_order)
+{
+	static const char *const ids[] = { "t5", "t1", "t9", "t3" };
+	struct task *v[4];
+	struct host h;
+
+	init(&h);
+	for (size_t i = 0; i < 4; i++) {
+		v[i] = task_new(ids[i], i + 1);
+		run(&h, v[i]);
+	}
+	/* t9 and t1, last first; t3 and t5 are to go */
+	agent_assign_all(h.a, (const struct task *const[]){ v[2], v[1] }, 2,
+			 h.now);
+	drain(&h);
+	for (size_t i = 0; i < h.count; i++)
+		if (h.seen[i].type == AGENT_ORDER)
+			OK(strcmp(h.seen[i].task, "t3") == 0 ||
+			   strcmp(h.seen[i].task, "t5") == 0);
+	EQ_STR(order(&h, RUNNER_STOP)->task, "t5");
+	agent_assign_all(h.a, NULL, 0, h.now);
+	drain(&h);
+	EQ_STR(order(&h, RUNNER_STOP)->task, "t9");
+	for (size_t i = 0; i < 4; i++)
+		object_unref(v[i]);
+	fini(&h);
+}
+
 /* ---- health ----------------------------------------------------------- */
 
 static void

@@ -114,8 +114,8 @@ drain(struct host *h)
 		put(s->message, sizeof(s->message), o.status->message);
 		put(s->err, sizeof(s->err), o.status->err);
 		put(s->health, sizeof(s->health), o.status->health);
-		if (o.status->container != NULL)
-			s->exit_code = o.status->container->exit_code;
+		OK(o.status->container != NULL);
+		s->exit_code = o.status->container->exit_code;
 	}
 }
 
