@@ -62,7 +62,7 @@ health_argv(const struct healthcheck *c, struct arena *a, struct strings *ret)
 static uint64_t
 ms(int64_t ns)
 {
-	return (uint64_t)((ns + NS_PER_MS - 1) / NS_PER_MS);
+	return (uint64_t)(ns / NS_PER_MS + (ns % NS_PER_MS != 0));
 }
 
 /* In the start period the checks come faster. */

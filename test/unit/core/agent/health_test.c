@@ -114,3 +114,21 @@ T(without_a_check_nothing_is_ever_due)
 	OK(!health_due(&h, UINT64_MAX - 1, 1));
 	EQ_STR(health_name(h.state), "");
 }
+
+T(the_longest_times_are_no_overflow)
+{
+	struct healthcheck c = { .test = { plain, 2 },
+				 .interval_ns = INT64_MAX,
+				 .timeout_ns = INT64_MAX,
+				 .start_period_ns = INT64_MAX,
+				 .start_interval_ns = INT64_MAX,
+				 .retries = INT64_MAX };
+	struct health h;
+
+	health_begin(&h, &c, 1000, 0);
+	EQ(h.next_ms, 1000 + (uint64_t)(INT64_MAX / NS_PER_MS) + 1);
+	OK(!health_due(&h, 1000000, 1));
+	OK(health_due(&h, h.next_ms, 1));
+	health_result(&h, 2000, false);
+	EQ(h.state, HEALTH_STARTING);
+}
