@@ -33,15 +33,21 @@ is_history(const struct task *t)
 	       t->status.state < TASK_ASSIGNED;
 }
 
+/*
+ * Where nothing lives, the last task stays whatever the limit: it tells that
+ * the slot is done with, and without it the slot would be filled again.
+ */
 static void
 reap_slot(struct work *k, const struct slot *slot, uint64_t limit)
 {
+	const struct draft *last =
+		slot_is_live(slot) ? NULL : slot_newest(slot);
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < slot->count; i++)
 		count += !slot->v[i]->deleted;
 	for (size_t i = 0; i < slot->count && count > limit; i++)
-		if (!slot->v[i]->deleted &&
+		if (slot->v[i] != last && !slot->v[i]->deleted &&
 		    is_history(draft_task(slot->v[i]))) {
 			plan_delete(k->p, slot->v[i]);
 			count--;

@@ -117,20 +117,55 @@ has_stopped(const struct manager *m, const struct task *t)
 
 /* ---- timers: when a task that is desired READY may run ---------------- */
 
+/* The first that does not come before task_id. */
+static size_t
+timer_place(const struct watched *w, const char *task_id)
+{
+	size_t lo = 0, hi = w->timer_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (strcmp(w->timers[mid].task_id, task_id) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 static struct ready_timer *
 timer_find(struct watched *w, const char *task_id)
 {
-	for (size_t i = 0; i < w->timer_count; i++)
-		if (str_eq(w->timers[i].task_id, task_id))
-			return &w->timers[i];
-	return NULL;
+	size_t at = timer_place(w, task_id);
+
+	return at < w->timer_count && str_eq(w->timers[at].task_id, task_id)
+		       ? &w->timers[at]
+		       : NULL;
 }
 
 static void
 timer_drop(struct watched *w, struct ready_timer *t)
 {
+	size_t at = (size_t)(t - w->timers);
+
 	mem_free(t->task_id);
-	*t = w->timers[--w->timer_count];
+	w->timer_count--;
+	memmove(t, t + 1, (w->timer_count - at) * sizeof(*t));
+}
+
+static void
+timer_add(struct watched *w, const char *task_id, uint64_t due_ms)
+{
+	size_t at = timer_place(w, task_id);
+	struct ready_timer *t;
+
+	w->timers = mem_grow(w->timers, w->timer_count, &w->timer_cap,
+			     sizeof(struct ready_timer));
+	t = &w->timers[at];
+	memmove(t + 1, t, (w->timer_count - at) * sizeof(*t));
+	*t = (struct ready_timer){ mem_strdup(task_id), due_ms };
+	w->timer_count++;
 }
 
 /* The task that t took the place of: the newest that is older. */
@@ -166,7 +201,8 @@ delay_left_ms(struct manager *m, const struct task *t, struct now now)
 {
 	const struct task *old = predecessor(m, t);
 	const struct node_object *n;
-	int64_t delay = restart_delay_ns(&t->spec), left;
+	int64_t delay = restart_delay_ns(&t->spec);
+	int64_t passed = now.wall_ns - t->head.created_at;
 
 	if (old != NULL && old->spec_version != t->spec_version)
 		return 0;
@@ -175,10 +211,11 @@ delay_left_ms(struct manager *m, const struct task *t, struct now now)
 				    str_or(old->node_id, ""));
 	if (n != NULL && n->spec.availability == NODE_DRAIN)
 		return 0;
-	left = delay - (now.wall_ns - t->head.created_at);
-	if (left > delay)
-		left = delay;
-	return left <= 0 ? 0 : (uint64_t)((left + NS_PER_MS - 1) / NS_PER_MS);
+	if (passed < 0)
+		passed = 0; /* the clock was set back */
+	if (passed >= delay)
+		return 0;
+	return (uint64_t)((delay - passed - 1) / NS_PER_MS + 1);
 }
 
 void
@@ -194,13 +231,8 @@ restart_task_changed(struct manager *m, struct watched *w,
 			timer_drop(w, t);
 		return;
 	}
-	if (t != NULL)
-		return;
-	w->timers = mem_grow(w->timers, w->timer_count, &w->timer_cap,
-			     sizeof(struct ready_timer));
-	w->timers[w->timer_count++] = (struct ready_timer){
-		mem_strdup(id), now.mono_ms + delay_left_ms(m, after, now)
-	};
+	if (t == NULL)
+		timer_add(w, id, now.mono_ms + delay_left_ms(m, after, now));
 }
 
 /* ---- what is due ------------------------------------------------------ */

@@ -203,18 +203,19 @@ flights_rebuild(struct work *k)
 		struct slot *slot = k->slots.v[i];
 		struct finding f = look_at(k, slot);
 		const struct task *t;
-		int64_t left;
+		int64_t passed;
 
 		if (f.clean == NULL)
 			continue;
 		t = draft_task(f.clean);
-		left = t->status.applied_at + delay - k->p->now.wall_ns;
+		passed = k->p->now.wall_ns - t->status.applied_at;
 		if (t->status.state < TASK_RUNNING || f.dirty)
 			flight_add(k->w, slot, 0);
-		else if (left > 0 && left <= delay)
+		else if (passed >= 0 && passed < delay)
 			flight_add(k->w, slot,
 				   k->p->now.mono_ms +
-					   (uint64_t)(left / NS_PER_MS));
+					   (uint64_t)((delay - passed) /
+						      NS_PER_MS));
 	}
 }
 

@@ -253,6 +253,70 @@ T(the_history_limit_is_the_clusters)
 	}
 }
 
+/* Were its last task reaped, the slot would look empty and be filled. */
+T(what_is_done_stays_done_without_any_history)
+{
+	struct cluster_test c;
+	struct service *s = ct_service_new("web", 1);
+	struct cluster *x;
+
+	ct_init(&c, 1);
+	x = object_clone(state_cluster(c.state));
+	x->spec.orchestration.task_history_limit = (struct opt_i64){ true, 0 };
+	ct_put(&c, x, TX_ANY);
+	ct_restart(s)->condition = RESTART_NONE;
+	ct_service_put(&c, s);
+	ct_work(&c);
+	ct_reports(&c, ct_task(&c, "web", 1), TASK_COMPLETE);
+	ct_wait_ms(&c, 10 * SECOND);
+	EQ(ct_tasks(&c, "web").count, 1);
+	EQ(ct_count(&c, "web", TASK_COMPLETE, TASK_SHUTDOWN), 1);
+	ct_fini(&c);
+}
+
+T(the_longest_delay_is_no_overflow)
+{
+	struct cluster_test c;
+	struct service *s = ct_service_new("web", 1);
+
+	ct_init(&c, 1);
+	ct_restart(s)->delay_ns = (struct opt_i64){ true, INT64_MAX };
+	ct_restart(s)->window_ns = (struct opt_i64){ true, INT64_MAX };
+	ct_restart(s)->max_attempts.set = true;
+	ct_restart(s)->max_attempts.v = UINT64_MAX;
+	ct_service_put(&c, s);
+	ct_work(&c);
+	ct_reports(&c, ct_task(&c, "web", 1), TASK_FAILED);
+	EQ(ct_count(&c, "web", 0, TASK_READY), 1);
+	c.now.wall_ns -= 3600 * NS_PER_S; /* the clock was set back */
+	ct_new_leader(&c);
+	OK(manager_deadline(c.manager) > c.now.mono_ms + 1000 * SECOND);
+	EQ(ct_count(&c, "web", 0, TASK_READY), 1);
+	ct_fini(&c);
+}
+
+/* All at once, as when a host comes back: each has its own delay. */
+T(many_tasks_that_wait_for_their_delay_all_start)
+{
+	struct cluster_test c;
+	struct task_span all;
+
+	ct_init(&c, 1);
+	ct_service_put(&c, ct_service_new("web", 300));
+	ct_work(&c);
+	for (uint64_t slot = 1; slot <= 300; slot++)
+		ct_report(&c, ct_task(&c, "web", slot), TASK_FAILED);
+	ct_settle(&c);
+	EQ(ct_count(&c, "web", 0, TASK_READY), 300);
+	ct_wait_ms(&c, 4999);
+	EQ(ct_count(&c, "web", 0, TASK_READY), 300);
+	ct_wait_ms(&c, 1);
+	EQ(ct_count(&c, "web", 0, TASK_READY), 0);
+	all = ct_tasks(&c, "web");
+	EQ(all.count, 600);
+	ct_fini(&c);
+}
+
 T(a_reaped_task_still_costs_its_successor_the_delay)
 {
 	struct cluster_test c;

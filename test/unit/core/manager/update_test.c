@@ -132,6 +132,22 @@ T(the_delay_passes_between_slots)
 	ct_fini(&c);
 }
 
+T(the_longest_delay_between_slots_is_no_overflow)
+{
+	struct cluster_test c;
+	const struct update_config u = { .parallelism = 1,
+					 .delay_ns = INT64_MAX };
+
+	start(&c, 2, &u);
+	new_image(&c, "v2");
+	ct_work(&c);
+	ct_new_leader(&c);
+	ct_wait_ms(&c, 3600000);
+	EQ(live(&c, "v2"), 1);
+	EQ(update_state(&c), UPDATE_UPDATING);
+	ct_fini(&c);
+}
+
 T(start_first_stops_the_old_task_when_the_new_one_runs)
 {
 	struct cluster_test c;
