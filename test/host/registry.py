@@ -11,8 +11,9 @@ import threading
 HOST = "127.0.0.1:5000"
 NAME = "diff"
 PROGRAM = """#!/bin/sh
-echo "to the terminal: $1 $V"
 echo "to the other one" >&2
+sleep 0.1
+echo "to the terminal: $1 $V"
 trap 'exit 0' TERM
 while :; do sleep 1; done
 """
