@@ -231,14 +231,18 @@ on_prepared(struct shim *s)
  */
 
 static void
+start_failed(struct shim *s, const struct err *e)
+{
+	snprintf(s->cannot_start, sizeof(s->cannot_start), "%s", e->msg);
+	signal_init(s, SIGKILL);
+}
+
+static void
 start_container(struct shim *s)
 {
-	struct runtime rt = shim_runtime(s);
-	const char *args[] = { "start", s->id, NULL };
-	const struct child_io io = { { -1, -1, -1 }, true };
 	struct err e;
 
-	if (s->state.phase != SHIM_CREATED || s->starter > 0)
+	if (s->state.phase != SHIM_CREATED || s->starter > 0 || s->fifo >= 0)
 		return;
 	if (s->cannot_start[0] != '\0') {
 		fail(s, s->cannot_start);
@@ -246,14 +250,19 @@ start_container(struct shim *s)
 		s->done = true;
 		return;
 	}
-	s->starter = runtime_start(&rt, args, &io, &e);
-	if (s->starter < 0) {
-		s->starter = 0;
-		snprintf(s->cannot_start, sizeof(s->cannot_start), "%s", e.msg);
-		signal_init(s, SIGKILL);
-	}
+	if (shim_start_begin(s, &e) < 0)
+		start_failed(s, &e);
 }
 
+static void
+now_it_runs(struct shim *s)
+{
+	s->state.phase = SHIM_RUNNING;
+	s->state.started_at = shim_wall_ns();
+	shim_tell_state(s);
+}
+
+/* The runtime's own start has ended. */
 static void
 on_started(struct shim *s, int code)
 {
@@ -262,14 +271,23 @@ on_started(struct shim *s, int code)
 
 	s->starter = 0;
 	if (code == 0) {
-		s->state.phase = SHIM_RUNNING;
-		s->state.started_at = shim_wall_ns();
-		shim_tell_state(s);
+		now_it_runs(s);
 		return;
 	}
 	(void)runtime_failed(&rt, "start", &e);
-	snprintf(s->cannot_start, sizeof(s->cannot_start), "%s", e.msg);
-	signal_init(s, SIGKILL);
+	start_failed(s, &e);
+}
+
+/* Or the created process has been let go. */
+static void
+on_fifo(struct shim *s)
+{
+	struct err e;
+
+	if (shim_start_fifo(s, &e) == 0)
+		now_it_runs(s);
+	else
+		start_failed(s, &e);
 }
 
 /* Told to stop: what was not started ends at once. */
@@ -284,7 +302,7 @@ stop_container(struct shim *s, int number, int64_t grace_ns)
 		(void)kill(s->preparer, SIGKILL);
 		return;
 	}
-	if (s->state.phase == SHIM_CREATED && s->starter == 0) {
+	if (s->state.phase == SHIM_CREATED && s->starter == 0 && s->fifo < 0) {
 		if (s->state.pid == 0)
 			end_unstarted(s);
 		signal_init(s, SIGKILL);
@@ -361,6 +379,8 @@ reap(struct shim *s)
 	}
 	if (init == 0)
 		return;
+	if (s->fifo >= 0)
+		on_fifo(s);
 	if (s->starter > 0 && waitpid(s->starter, &status, 0) == s->starter)
 		on_started(s, child_code(status));
 	on_child(s, init, init_status);
@@ -439,6 +459,7 @@ enum {
 	AT_LISTEN,
 	AT_SIGNAL,
 	AT_PREPARE,
+	AT_FIFO,
 	AT_CONN,
 	AT_STREAM = AT_CONN + SHIM_CONNS_MAX,
 	AT_PROBE = AT_STREAM + 2,
@@ -466,6 +487,7 @@ fill(const struct shim *s, struct pollfd *p)
 	p[AT_LISTEN].fd = s->listen_fd;
 	p[AT_SIGNAL].fd = s->signal_fd;
 	p[AT_PREPARE].fd = s->prepare_fd;
+	p[AT_FIFO].fd = s->fifo;
 	for (int i = 0; i < SHIM_CONNS_MAX; i++)
 		p[AT_CONN + i].fd = s->conns[i];
 	for (int i = 0; i < 2; i++)
@@ -487,6 +509,8 @@ dispatch(struct shim *s, const struct pollfd *p)
 			shim_probe_read(&s->probes[i]);
 	if (p[AT_PREPARE].revents)
 		on_prepared(s);
+	if (p[AT_FIFO].revents)
+		on_fifo(s);
 	if (p[AT_SIGNAL].revents)
 		reap(s);
 	for (int i = 0; i < SHIM_CONNS_MAX && !s->done; i++)
@@ -607,6 +631,7 @@ tear_down(struct shim *s)
 		mem_free(s->probes[i].output);
 	}
 	shim_output_close(s);
+	fs_closep(&s->fifo);
 	mem_free(s->run);
 	mem_free(s->root);
 	mem_free(s->program);
@@ -618,7 +643,7 @@ supervise(const char *dir, const struct shim_net *net)
 	struct shim s = { .dir = dir, .listen_fd = SHIM_LISTEN_FD };
 	int r;
 
-	s.prepare_fd = s.init_pidfd = s.stdin_fd = -1;
+	s.prepare_fd = s.init_pidfd = s.stdin_fd = s.fifo = -1;
 	s.streams[0] = s.streams[1] = -1;
 	for (int i = 0; i < SHIM_CONNS_MAX; i++)
 		s.conns[i] = -1;

@@ -42,7 +42,8 @@ struct shim {
 	int stop_signal;
 	/* running */
 	int init_pidfd;
-	pid_t starter;	   /* the runtime's start */
+	pid_t starter;	   /* the runtime's start; 0: there is none */
+	int fifo;	   /* or the pipe that the created process waits at */
 	uint64_t kill_ms;  /* SIGKILL then; 0: never */
 	uint64_t drain_ms; /* output is waited for until then; 0: not yet */
 	bool stopping;
@@ -61,6 +62,15 @@ struct runtime shim_runtime(const struct shim *s);
 /* The state has changed: written down, and told to all who listen. */
 void shim_tell_state(struct shim *s);
 void shim_send(struct shim *s, const struct shim_event *v);
+
+/*
+ * shim_start.c: lets the created process go. What runc's start does is to read
+ * a byte from RUN/runc/ID/exec.fifo and to remove it; done here, it saves a
+ * process of 8 ms. For another runtime, its own start is run.
+ */
+int shim_start_begin(struct shim *s, struct err *e);
+/* The fifo is readable: 0 it goes; -errno: it does not. */
+int shim_start_fifo(struct shim *s, struct err *e);
 
 /* shim_output.c: what the container prints. */
 void shim_output_open(struct shim *s, const struct prepared *p, int fds[3]);
