@@ -39,11 +39,11 @@ plant sideways_include 'may not call' store/store.h \
 	'#include "net/egress.h"\n'
 plant library 'not a library' core/base/mem.c '#include <msgpack.h>\n'
 plant system_header 'core is pure' core/base/mem.c '#include <unistd.h>\n'
-plant long_file '(800)' core/base/mem.c "$(yes '\\n' | head -n 900 | tr -d '\n')"
+plant long_file '(800)' core/base/mem.c "$(yes '\n' | head -n 900 | tr -d '\n')"
 plant long_line 'columns (80)' core/base/mem.c \
 	"/* $(printf '%090d' 0) */\n"
 plant long_function 'lines (70)' core/base/mem.c \
-	"int\nf(void)\n{\n$(yes '\\tf();\\n' | head -n 80 | tr -d '\n')}\n"
+	"int\nf(void)\n{\n$(yes '\tf();\n' | head -n 80 | tr -d '\n')}\n"
 plant format 'run clang-format' core/base/mem.c 'int   x  ;\n'
 plant banned 'banned' core/base/mem.c 'int y = sprintf (x);\n'
 plant leftover 'leftover' core/base/mem.c '/* TODO: later */\n'
