@@ -93,12 +93,65 @@ raft_use_members(struct raft *r)
 						    .next = 1 };
 }
 
+static int
+check_entry(const struct raft_start *s, size_t i, struct err *e)
+{
+	const struct raft_entry *en = &s->entries[i];
+	unsigned long long index = en->index, term = en->term;
+	struct raft_members m;
+
+	if (en->index == 0 || (i > 0 && en->index != en[-1].index + 1))
+		return err_set(
+			e, -EINVAL,
+			"the log has entry %llu where %llu should be", index,
+			i > 0 ? (unsigned long long)en[-1].index + 1 : 1);
+	if (en->term == 0 || en->term > s->hard.term ||
+	    (i > 0 && en->term < en[-1].term))
+		return err_set(e, -EINVAL,
+			       "entry %llu of the log cannot be of term %llu",
+			       index, term);
+	if (en->kind < RAFT_NOOP || en->kind > RAFT_CONFIG ||
+	    en->len > RAFT_ENTRY_MAX)
+		return err_set(e, -EINVAL,
+			       "entry %llu of the log is of no known kind or "
+			       "too long",
+			       index);
+	if (en->kind == RAFT_CONFIG &&
+	    raft_members_unpack(en->data, en->len, &m, e) < 0)
+		return err_wrap(e, -EINVAL, "entry %llu of the log", index);
+	return 0;
+}
+
+int
+raft_start_check(const struct raft_start *s, struct err *e)
+{
+	uint64_t first = s->entry_count > 0 ? s->entries[0].index : 1;
+	unsigned long long applied = s->applied;
+
+	if (s->id == 0)
+		return err_set(e, -EINVAL, "a member cannot have the id 0");
+	for (size_t i = 0; i < s->entry_count; i++) {
+		int r = check_entry(s, i, e);
+
+		if (r < 0)
+			return r;
+	}
+	if (s->applied >= first + s->entry_count || s->applied + 1 < first)
+		return err_set(e, -EINVAL,
+			       "the log has %zu entries from %llu on, but what "
+			       "was applied ends with %llu",
+			       s->entry_count, (unsigned long long)first,
+			       applied);
+	return 0;
+}
+
 struct raft *
 raft_new(const struct raft_start *config, uint64_t now_ms)
 {
 	struct raft *r = mem_new(sizeof(*r));
+	struct err e;
 
-	check(config->id != 0);
+	check(raft_start_check(config, &e) == 0);
 	r->id = config->id;
 	r->rand_state = config->seed ^ config->id;
 	r->now_ms = now_ms;
@@ -107,8 +160,6 @@ raft_new(const struct raft_start *config, uint64_t now_ms)
 	r->members = config->members;
 	for (size_t i = 0; i < config->entry_count; i++)
 		raft_log_append(&r->log, &config->entries[i]);
-	check(r->log.count == 0 || r->log.first <= config->applied + 1);
-	check(raft_log_last(&r->log) >= config->applied);
 	r->unwritten = raft_log_last(&r->log) + 1;
 	r->durable_last = raft_log_last(&r->log);
 	r->commit = config->applied;

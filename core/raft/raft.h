@@ -102,8 +102,15 @@ struct raft_start {
 					entries counts more */
 };
 
+/*
+ * Can a member start from this? What comes from a disk may be another's, or
+ * older than the rest of it. One sentence says what does not fit.
+ */
+int raft_start_check(const struct raft_start *start, struct err *e);
+
 struct raft;
 
+/* config must have passed raft_start_check(). */
 struct raft *raft_new(const struct raft_start *config, uint64_t now_ms);
 void raft_free(struct raft *r); /* NULL is fine */
 
