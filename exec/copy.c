@@ -206,7 +206,7 @@ copy_tree(int from, int to, struct err *e)
 			openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 		stack[0].to = fcntl(to, F_DUPFD_CLOEXEC, 0);
 		depth = stack[0].from != NULL && stack[0].to >= 0;
-		r = depth > 0 ? 0 : -EMFILE;
+		r = depth > 0 ? 0 : -EMFILE; /* the process ends: no care */
 	}
 	while (r == 0 && depth > 0) {
 		d = readdir(stack[depth - 1].from);

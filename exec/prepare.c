@@ -450,7 +450,7 @@ read_pid(struct work *w, struct err *e)
 }
 
 static int
-run_create(struct work *w, struct err *e)
+run_runtime(const struct work *w, const char *const args[], struct err *e)
 {
 	const struct runtime rt = {
 		.program = w->order.runtime,
@@ -458,29 +458,47 @@ run_create(struct work *w, struct err *e)
 		.dir = w->p->dir,
 		.id = w->p->id,
 	};
-	const char *plain[] = { "create",     "--bundle", w->p->dir,
-				"--pid-file", "pid",	  w->p->id,
-				NULL,	      NULL,	  NULL };
 	const struct child_io io = {
 		.fds = { w->child[0], w->child[1], w->child[2] },
 		.dies_along = true,
 	};
+	pid_t pid = runtime_start(&rt, args, &io, e);
+
+	if (pid < 0)
+		return pid;
+	return child_wait(pid) == 0 ? 0 : runtime_failed(&rt, "create", e);
+}
+
+/* Another daemon's last task went, and took "/swarm" along, in between. */
+static bool
+lost_its_cgroup(const struct err *e)
+{
+	return strstr(e->msg, "/swarm/") != NULL &&
+	       strstr(e->msg, "no such file or directory") != NULL;
+}
+
+static int
+run_create(struct work *w, struct err *e)
+{
+	const char *args[] = { "create",     "--bundle", w->p->dir,
+			       "--pid-file", "pid",	 w->p->id,
+			       NULL,	     NULL,	 NULL };
 	own_fd int console = -1;
-	pid_t pid;
+	int r;
 
 	if (w->out->tty) {
-		plain[5] = "--console-socket";
-		plain[6] = "console.sock";
-		plain[7] = w->p->id;
+		args[5] = "--console-socket";
+		args[6] = "console.sock";
+		args[7] = w->p->id;
 		console = fd_listen("console.sock", e);
 		if (console < 0)
 			return console;
 	}
-	pid = runtime_start(&rt, plain, &io, e);
-	if (pid < 0)
-		return pid;
-	if (child_wait(pid) != 0)
-		return runtime_failed(&rt, "create", e);
+	r = run_runtime(w, args, e);
+	if (r < 0 && lost_its_cgroup(e))
+		r = run_runtime(w, args, e);
+	if (r < 0)
+		return r;
 	if (w->out->tty)
 		w->fds[0] = fd_accept_and_receive(console, e);
 	if (w->out->tty && w->fds[0] < 0)
