@@ -170,6 +170,8 @@ runner_spawn_cleaner(struct runner_task *t, enum cleaner_mode mode)
 
 	if (t->cleaning)
 		return;
+	/* a former daemon's cleaner may have been quicker: then again */
+	(void)fs_mkdirs(t->dir, 0700, &e);
 	pid = spawn(t, argv, -1, &e);
 	t->cleaning = pid >= 0 && watch(t, pid, true, mode, &e) == 0;
 	if (t->cleaning)
