@@ -110,7 +110,8 @@ struct watched { /* a service, or the tasks of one that is gone */
 	size_t timer_count, timer_cap;
 	struct flight *flights;
 	size_t flight_count, flight_cap;
-	uint64_t flights_of; /* the spec version; 0: not looked at yet */
+	uint64_t watched_until_ms; /* all is replaced; 0: not yet */
+	uint64_t flights_of;	   /* the spec version; 0: not looked at yet */
 };
 
 struct failure { /* facts 4.7: nodes where a service failed lately */

@@ -13,6 +13,8 @@
 #include "core/manager/constraint.h"
 #include "core/manager/manager_impl.h"
 
+#define MONITOR_NS (INT64_C(5) * NS_PER_S) /* where none is given */
+
 /* ---- what is dirty ---------------------------------------------------- */
 
 static bool
@@ -254,6 +256,25 @@ complete(struct work *k)
 			     back ? "rollback completed" : "update completed");
 }
 
+/*
+ * Once all is replaced it is watched for the monitoring period, and only then
+ * called complete: clients that wait for an update rely on that.
+ */
+static bool
+was_watched(struct work *k)
+{
+	const struct update_config *c = config_of(k->s);
+	int64_t period = c->monitor_ns > 0 ? c->monitor_ns : MONITOR_NS;
+
+	if (k->w->watched_until_ms == 0)
+		k->w->watched_until_ms =
+			k->p->now.mono_ms + (uint64_t)(period / NS_PER_MS);
+	if (k->w->watched_until_ms <= k->p->now.mono_ms)
+		return true;
+	watched_wake_at(k->w, k->w->watched_until_ms);
+	return false;
+}
+
 /* ---- one slot --------------------------------------------------------- */
 
 /* The tasks that differ are to stop; those that do not, run. */
@@ -329,6 +350,7 @@ update_slots(struct work *k)
 
 	if (k->w->flights_of != k->s->spec_version) {
 		update_forget(k->w);
+		k->w->watched_until_ms = 0;
 		k->w->flights_of = k->s->spec_version;
 		if (active)
 			flights_rebuild(k);
@@ -340,6 +362,8 @@ update_slots(struct work *k)
 		left |= slot_update(k, k->slots.v[i]);
 	if (left && state == 0)
 		begin(k);
-	if (!left && active && k->w->flight_count == 0)
+	if (left || !active || k->w->flight_count > 0)
+		k->w->watched_until_ms = 0;
+	else if (was_watched(k))
 		complete(k);
 }

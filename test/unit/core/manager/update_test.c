@@ -52,6 +52,20 @@ update_state(struct cluster_test *c)
 	return s->update_status == NULL ? 0 : s->update_status->state;
 }
 
+/* What the update came to, when its monitoring period has passed too. */
+static int
+final_state(struct cluster_test *c)
+{
+	int before = update_state(c);
+
+	OK(before == UPDATE_UPDATING || before == UPDATE_ROLLBACK_STARTED ||
+	   before == 0);
+	ct_wait_ms(c, 4900);
+	OK(update_state(c) == before);
+	ct_wait_ms(c, 200);
+	return update_state(c);
+}
+
 T(an_update_replaces_one_slot_after_the_other_by_default)
 {
 	struct cluster_test c;
@@ -78,7 +92,7 @@ T(an_update_replaces_one_slot_after_the_other_by_default)
 	ct_work(&c);
 	EQ(live(&c, "v2"), 3);
 	EQ(live(&c, "whoami"), 0);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	EQ_STR(ct_service(&c, "web")->update_status->message,
 	       "update completed");
 	OK(ct_service(&c, "web")->update_status->completed_at != 0);
@@ -128,7 +142,7 @@ T(the_delay_passes_between_slots)
 	ct_work(&c);
 	EQ(update_state(&c), UPDATE_UPDATING); /* a delay after the last */
 	ct_wait_ms(&c, 10000);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
 
@@ -174,7 +188,7 @@ T(start_first_stops_the_old_task_when_the_new_one_runs)
 	ct_work(&c);
 	EQ(live(&c, "v2"), 2);
 	EQ(live(&c, "whoami"), 0);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
 
@@ -196,7 +210,7 @@ T(a_new_task_of_start_first_that_fails_is_tried_again)
 	ct_work(&c);
 	EQ(live(&c, "v2"), 1);
 	EQ(live(&c, "whoami"), 0);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
 
@@ -219,7 +233,7 @@ T(an_old_task_that_dies_while_its_successor_starts_gets_no_other)
 	EQ(ct_tasks(&c, "web").count, 2);
 	ct_work(&c);
 	EQ(live(&c, "v2"), 1);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
 
@@ -286,7 +300,7 @@ T(only_what_differs_is_replaced)
 		ct_work(&c);
 		EQ(!str_eq(ct_task(&c, "web", 1)->head.id, id),
 		   rows[i].replaced);
-		EQ(update_state(&c), rows[i].replaced ? UPDATE_COMPLETED : 0);
+		EQ(final_state(&c), rows[i].replaced ? UPDATE_COMPLETED : 0);
 		mem_free(id);
 		ct_fini(&c);
 	}
@@ -305,7 +319,7 @@ T(a_second_update_takes_over_from_the_first)
 	EQ(live(&c, "v3"), 3);
 	EQ(live(&c, "v2"), 0);
 	EQ(live(&c, "whoami"), 0);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
 
@@ -326,7 +340,7 @@ T(a_rollback_says_that_it_is_one)
 	ct_service_put(&c, s);
 	ct_work(&c);
 	EQ(live(&c, "whoami"), 2);
-	EQ(update_state(&c), UPDATE_ROLLBACK_COMPLETED);
+	EQ(final_state(&c), UPDATE_ROLLBACK_COMPLETED);
 	EQ_STR(ct_service(&c, "web")->update_status->message,
 	       "rollback completed");
 	ct_fini(&c);
@@ -373,6 +387,6 @@ T(a_host_port_is_handed_over)
 	       "no suitable node (host-mode port already in use on 1 node)");
 	ct_work(&c);
 	EQ(live(&c, "v2"), 1);
-	EQ(update_state(&c), UPDATE_COMPLETED);
+	EQ(final_state(&c), UPDATE_COMPLETED);
 	ct_fini(&c);
 }
