@@ -285,6 +285,31 @@ sort_by_depth(struct plan_mount *v, uint32_t count)
 	}
 }
 
+/*
+ * A read-only bind is so with all that is mounted below it, where the kernel
+ * can do that: as Docker does it.
+ */
+static int
+make_whole_read_only(const struct mount *spec, bool can, struct plan_mount *m,
+		     struct err *e)
+{
+	static const struct bind_options none = { 0 };
+	const struct bind_options *b = spec->bind ? spec->bind : &none;
+
+	if (spec->type != MOUNT_BIND || !spec->read_only || b->non_recursive ||
+	    b->read_only_non_recursive)
+		return 0;
+	if (!can && b->read_only_force_recursive)
+		return err_set(e, -EINVAL,
+			       "bind-recursive=readonly of %s needs Linux 5.12 "
+			       "or later",
+			       m->destination);
+	for (uint32_t i = 0; can && i < m->options.count; i++)
+		if (str_eq(m->options.v[i], "ro"))
+			m->options.v[i] = "rro";
+	return 0;
+}
+
 int
 mount_plan(const struct plan_request *q, struct arena *a, struct plan *ret,
 	   struct err *e)
@@ -297,9 +322,14 @@ mount_plan(const struct plan_request *q, struct arena *a, struct plan *ret,
 
 	add_defaults(q, &p, a);
 	first = p.count;
-	for (uint32_t i = 0; r == 0 && i < q->spec->mounts.count; i++)
+	for (uint32_t i = 0; r == 0 && i < q->spec->mounts.count; i++) {
 		r = add_spec_mount(&q->spec->mounts.v[i], q->sources[i], &p, a,
 				   e);
+		if (r == 0)
+			r = make_whole_read_only(&q->spec->mounts.v[i],
+						 q->all_read_only,
+						 &p.v[p.count - 1], e);
+	}
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < q->volume_count; i++)

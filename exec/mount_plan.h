@@ -27,6 +27,7 @@ struct plan_request {
 	uint32_t volume_count;
 	const char *etc_dir; /* has resolv.conf, hostname, hosts */
 	const char *init;    /* program for /sbin/docker-init, or NULL */
+	bool all_read_only;  /* the kernel can make a whole tree read-only */
 };
 
 struct plan {

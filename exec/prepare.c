@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -338,6 +339,14 @@ write_text(struct work *w, const char *name, struct buf *text, struct err *e)
 	return r;
 }
 
+/* It has mount_setattr(2), by which a tree of mounts is made read-only. */
+static bool
+kernel_sets_trees(void)
+{
+	return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) == 0 ||
+	       errno != ENOSYS;
+}
+
 static int
 plan_mounts(struct work *w, struct plan *ret, struct err *e)
 {
@@ -349,6 +358,7 @@ plan_mounts(struct work *w, struct plan *ret, struct err *e)
 		.etc_dir = w->container,
 		.init = w->order.spec.container->init == YES ? w->order.self
 							     : NULL,
+		.all_read_only = kernel_sets_trees(),
 	};
 
 	return mount_plan(&q, &w->arena, ret, e);

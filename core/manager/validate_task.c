@@ -115,14 +115,19 @@ static int
 check_hosts(const struct strings *hosts, struct err *e)
 {
 	for (uint32_t i = 0; i < hosts->count; i++) {
-		const char *space = strchr(str_or(hosts->v[i], ""), ' ');
+		const char *row = str_or(hosts->v[i], "");
+		size_t len = strcspn(row, " ");
+		char address[IP_TEXT_MAX] = "";
+		struct ip ip;
 
-		if (!space || space == hosts->v[i] || !space[1] ||
-		    strpbrk(hosts->v[i], "\r\n"))
+		if (len < sizeof(address))
+			memcpy(address, row, len);
+		if (!ip_parse(address, &ip) || !row[len] || !row[len + 1] ||
+		    strpbrk(row, "\r\n"))
 			return err_set(e, -EINVAL,
 				       "ContainerSpec: invalid host \"%s\": "
 				       "want \"ADDRESS NAME\"",
-				       hosts->v[i]);
+				       row);
 	}
 	return 0;
 }

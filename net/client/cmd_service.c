@@ -10,6 +10,7 @@
 #include "net/client/format.h"
 #include "net/client/pretty.h"
 #include "net/client/progress.h"
+#include "net/client/service_edit.h"
 #include "net/client/task.h"
 #include "net/client/tree.h"
 
@@ -333,13 +334,7 @@ update_service(struct cli *cli, const json_t *service, const char *rollback,
 		     body, &answer, e);
 	if (rc == 0 && answer.len > 0)
 		tree = json_loadb(answer.p, answer.len, 0, NULL);
-	for (size_t i = 0; i < json_array_size(tree_get(tree, "Warnings")); i++)
-		fprintf(cli->err, "%s\n",
-			cli_clean(
-				&cli->arena,
-				str_or(json_string_value(json_array_get(
-					       tree_get(tree, "Warnings"), i)),
-				       "")));
+	service_put_warnings(cli, tree);
 	json_decref(tree);
 	buf_fini(&answer);
 	free(body); /* jansson's own */
@@ -446,9 +441,13 @@ cmd_service_scale(struct cli *cli, const struct parsed *p)
 	struct buf errors = { 0 };
 	int rc = CLI_OK;
 
-	for (uint32_t i = 0; i < p->args.count; i++)
-		if (strchr(p->args.v[i], '=') == NULL)
+	for (uint32_t i = 0; i < p->args.count; i++) {
+		const char *equals = strchr(p->args.v[i], '=');
+
+		if (equals == NULL || equals == p->args.v[i] ||
+		    equals[1] == '\0')
 			return bad_specifier(cli, p->args.v[i]);
+	}
 	ids.v = arena_array(&cli->arena, p->args.count, sizeof(*ids.v));
 	scale_all(cli, &p->args, &ids, &errors);
 	for (uint32_t i = 0; !flag_bool(p, "detach") && i < ids.count; i++)

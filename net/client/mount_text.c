@@ -77,7 +77,11 @@ bind_field(const char *key, const char *value, struct mount *m, struct arena *a,
 		if (b->non_recursive || b->read_only_non_recursive ||
 		    b->read_only_force_recursive || str_eq(value, "enabled"))
 			return 0;
-		return bad_value(e, key, value);
+		return err_set(e, -EINVAL,
+			       "invalid value for %s: %s (must be "
+			       "\"enabled\", \"disabled\", \"writable\", or "
+			       "\"readonly\")",
+			       key, value);
 	}
 	return err_set(e, -EINVAL, "unexpected key '%s' in '%s=%s'", key, key,
 		       value);
@@ -173,6 +177,31 @@ mount_field(const char *key, const char *value, struct mount *m,
 }
 
 static int
+needs(struct err *e, const char *value, const char *other)
+{
+	return err_set(e, -EINVAL,
+		       "option 'bind-recursive=%s' requires '%s' to be "
+		       "specified in conjunction",
+		       value, other);
+}
+
+static int
+check_recursive(const struct mount *m, struct err *e)
+{
+	const struct bind_options *b = m->bind;
+
+	if (b == NULL)
+		return 0;
+	if (b->read_only_non_recursive && !m->read_only)
+		return needs(e, "writable", "readonly");
+	if (b->read_only_force_recursive && !m->read_only)
+		return needs(e, "readonly", "readonly");
+	if (b->read_only_force_recursive && !str_eq(b->propagation, "rprivate"))
+		return needs(e, "readonly", "bind-propagation=rprivate");
+	return 0;
+}
+
+static int
 check_kind(const struct mount *m, struct err *e)
 {
 	const char *kind = enum_name(&mount_type_names, m->type);
@@ -188,7 +217,7 @@ check_kind(const struct mount *m, struct err *e)
 		return err_set(e, -EINVAL,
 			       "cannot mix '%s-*' options with mount type '%s'",
 			       mixed, kind);
-	return 0;
+	return check_recursive(m, e);
 }
 
 int

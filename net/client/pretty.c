@@ -261,8 +261,7 @@ put_resources(const json_t *s, struct buf *out)
 		{ "Limits", " Limits:\n" },
 	};
 
-	if (tree_get(r, "Reservations") == NULL &&
-	    tree_get(r, "Limits") == NULL)
+	if (r == NULL)
 		return;
 	buf_puts(out, "Resources:\n");
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {

@@ -120,9 +120,7 @@ create_networks(const struct parsed *p, struct task_spec *t, struct arena *a)
 	t->networks.v = arena_array(a, rows->count, sizeof(*t->networks.v));
 	t->networks.count = rows->count;
 	for (uint32_t i = 0; i < rows->count; i++)
-		t->networks.v[i].target = str_starts(rows->v[i], "name=")
-						  ? rows->v[i] + 5
-						  : rows->v[i];
+		t->networks.v[i].target = network_of_text(rows->v[i]);
 }
 
 int
@@ -154,23 +152,30 @@ edit_create(const struct parsed *p, struct service_spec *s, struct arena *a,
 	return edit_common(p, s, a, e);
 }
 
-/* The id from {"ID":"...","Warnings":[...]}; warnings go to stderr. */
-static const char *
-read_created(struct cli *cli, struct buf *body)
+void
+service_put_warnings(struct cli *cli, const json_t *answer)
 {
-	json_t *root = json_loadb(body->p, body->len, 0, NULL);
-	json_t *id = json_object_get(root, "ID"), *warning;
-	const char *text = json_string_value(id);
+	const json_t *warning;
 	size_t i;
 
-	text = text ? arena_strdup(&cli->arena, text) : NULL;
-	json_array_foreach(json_object_get(root, "Warnings"), i, warning)
+	json_array_foreach(json_object_get(answer, "Warnings"), i, warning)
 	{
 		if (json_is_string(warning))
 			fprintf(cli->err, "%s\n",
 				cli_clean(&cli->arena,
 					  json_string_value(warning)));
 	}
+}
+
+/* The id from {"ID":"...","Warnings":[...]}; warnings go to stderr. */
+static const char *
+read_created(struct cli *cli, struct buf *body)
+{
+	json_t *root = json_loadb(body->p, body->len, 0, NULL);
+	const char *text = json_string_value(json_object_get(root, "ID"));
+
+	text = text ? arena_strdup(&cli->arena, text) : NULL;
+	service_put_warnings(cli, root);
 	json_decref(root);
 	return text;
 }

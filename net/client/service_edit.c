@@ -277,12 +277,16 @@ static int
 edit_replicas(const struct parsed *p, struct service_spec *s, struct arena *a,
 	      struct err *e)
 {
-	if (!flag_given(p, "replicas"))
-		return 0;
-	if (s->mode.global != NULL)
+	if (s->mode.global != NULL && flag_given(p, "replicas"))
 		return err_set(e, -EINVAL,
 			       "replicas can only be used with replicated "
-			       "mode");
+			       "or replicated-job mode");
+	if (s->mode.global != NULL && flag_u64(p, "replicas-max-per-node") > 0)
+		return err_set(e, -EINVAL,
+			       "replicas-max-per-node can only be used with "
+			       "replicated or replicated-job mode");
+	if (!flag_given(p, "replicas"))
+		return 0;
 	if (s->mode.replicated == NULL)
 		s->mode.replicated =
 			arena_alloc(a, sizeof(*s->mode.replicated));

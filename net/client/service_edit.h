@@ -22,6 +22,10 @@ int edit_update(const struct parsed *p, struct service_spec *s, struct arena *a,
 int env_read(const struct strings *files, const struct strings *rows,
 	     struct arena *a, struct strings *ret, struct err *e);
 
+/* The "Warnings" of a daemon's answer, to stderr. */
+struct json_t;
+void service_put_warnings(struct cli *cli, const struct json_t *answer);
+
 /* Container of a spec, made if need be. */
 struct container_spec *container_of_spec(struct service_spec *s,
 					 struct arena *a);

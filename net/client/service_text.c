@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/ip.h"
 #include "core/base/str.h"
 
 /* ---- words --------------------------------------------------------------- */
@@ -73,14 +74,25 @@ capability_name(const char *s, struct arena *a)
 	return arena_printf(a, "CAP_%s", name);
 }
 
+const char *
+network_of_text(const char *s)
+{
+	return str_starts(s, "name=") ? s + strlen("name=") : s;
+}
+
 int
 text_to_host(const char *s, struct arena *a, const char **ret, struct err *e)
 {
 	const char *colon = strpbrk(s, ":=");
+	struct ip ip;
 
 	if (colon == NULL || colon == s || colon[1] == '\0')
 		return err_set(e, -EINVAL, "bad format for add-host: \"%s\"",
 			       s);
+	if (!ip_parse(colon + 1, &ip))
+		return err_set(e, -EINVAL,
+			       "invalid IP address in add-host: \"%s\"",
+			       colon + 1);
 	*ret = arena_printf(a, "%s %.*s", colon + 1, (int)(colon - s), s);
 	return 0;
 }
@@ -334,6 +346,19 @@ sysctl_check(const char *s, struct err *e)
 	if (eq != NULL && eq != s)
 		return 0;
 	return err_set(e, -EINVAL, "sysctl '%s' is not KEY=VALUE", s);
+}
+
+int
+label_check(const char *s, struct err *e)
+{
+	size_t skip = strspn(s, " \t"), len = strcspn(s, "=");
+
+	if (len <= skip)
+		return err_set(e, -EINVAL, "invalid label '%s': empty name", s);
+	if (skip > 0 || strcspn(s, " \t\n") < len)
+		return err_set(e, -EINVAL, "label '%.*s' contains whitespaces",
+			       (int)(len - skip), s + skip);
+	return 0;
 }
 
 int

@@ -31,6 +31,8 @@ int text_to_host(const char *s, struct arena *a, const char **ret,
 /* A command line into words, with quotes and backslashes as in sh. */
 int text_to_words(const char *s, struct arena *a, struct strings *ret,
 		  struct err *e);
+/* "host" of "host" and "name=host" */
+const char *network_of_text(const char *s);
 /* "net_admin" to "CAP_NET_ADMIN"; ALL stays. */
 const char *capability_name(const char *s, struct arena *a);
 /* "80/udp" for --publish-rm */
@@ -47,5 +49,6 @@ int words_check(const char *s, struct err *e);
 int ip_check(const char *s, struct err *e);
 int env_check(const char *s, struct err *e);
 int sysctl_check(const char *s, struct err *e);
+int label_check(const char *s, struct err *e);
 
 #endif

@@ -188,6 +188,15 @@ update_ports(const struct parsed *p, struct service_spec *s, struct arena *a,
 	return 0;
 }
 
+static bool
+names_network(const struct strings *rows, const char *target)
+{
+	for (uint32_t i = 0; i < rows->count; i++)
+		if (str_eq(network_of_text(rows->v[i]), target))
+			return true;
+	return false;
+}
+
 static void
 update_networks(const struct parsed *p, struct task_spec *t, struct arena *a)
 {
@@ -195,13 +204,15 @@ update_networks(const struct parsed *p, struct task_spec *t, struct arena *a)
 	const struct strings *add = flag_list(p, "network-add");
 
 	for (uint32_t i = 0; i < t->networks.count;) {
-		if (strings_has(rm, t->networks.v[i].target))
+		if (names_network(rm, t->networks.v[i].target))
 			LIST_REMOVE(&t->networks, i);
 		else
 			i++;
 	}
 	for (uint32_t i = 0; i < add->count; i++) {
-		struct network_attachment_config n = { .target = add->v[i] };
+		struct network_attachment_config n = {
+			.target = network_of_text(add->v[i]),
+		};
 
 		LIST_ADD(&t->networks, a, n);
 	}
@@ -307,10 +318,15 @@ post_update(struct cli *cli, const struct service *s, const char *query,
 		&cli->arena, "/services/%s/update?version=%" PRIu64 "%s",
 		s->head.id, s->head.version.index, query);
 	struct buf body = { 0 }, answer = { 0 };
+	json_t *root = NULL;
 	int r;
 
 	model_json_write(&service_spec_type, &s->spec, &body);
 	r = cli_ask(cli, "POST", path, buf_cstr(&body), &answer, e);
+	if (r == 0)
+		root = json_loadb(answer.p, answer.len, 0, NULL);
+	service_put_warnings(cli, root);
+	json_decref(root);
 	buf_fini(&body);
 	buf_fini(&answer);
 	return r;

@@ -1,6 +1,8 @@
 /* mount_plan_test.c - a container's mounts and their options, in order. */
 #include "exec/mount_plan.h"
 
+#include <errno.h>
+
 #include "test/t.h"
 
 static struct container_spec spec;
@@ -88,6 +90,50 @@ T(default_mounts_are_dockers)
 	EQ_STR(line_of(&p, &a, "/etc/hosts"),
 	       "/etc/hosts bind /c/hosts rbind,ro,rprivate");
 	arena_fini(&a);
+}
+
+T(a_read_only_bind_is_so_with_all_below_it_where_the_kernel_can)
+{
+	static struct bind_options top = { .read_only_non_recursive = true };
+	static struct bind_options alone = { .non_recursive = true };
+	static struct bind_options all = { .read_only_force_recursive = true };
+	static const struct {
+		struct bind_options *bind;
+		bool can;
+		const char *want; /* NULL: refused */
+	} rows[] = {
+		{ NULL, true, "/x bind /src rbind,rro,rprivate" },
+		{ NULL, false, "/x bind /src rbind,ro,rprivate" },
+		{ &top, true, "/x bind /src rbind,ro,rprivate" },
+		{ &alone, true, "/x bind /src bind,ro,rprivate" },
+		{ &all, true, "/x bind /src rbind,rro,rprivate" },
+		{ &all, false, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct mount m = { .type = MOUNT_BIND,
+				   .target = "/x",
+				   .read_only = true,
+				   .bind = rows[i].bind };
+		struct plan_request q = { .spec = &spec,
+					  .sources = sources,
+					  .etc_dir = "/c",
+					  .all_read_only = rows[i].can };
+		struct arena a;
+		struct plan p;
+		struct err e;
+
+		arena_init(&a);
+		set_mounts(&m, 1);
+		sources[0] = "/src";
+		EQ(mount_plan(&q, &a, &p, &e), rows[i].want ? 0 : -EINVAL);
+		if (rows[i].want != NULL)
+			EQ_STR(line_of(&p, &a, "/x"), rows[i].want);
+		else
+			EQ_STR(e.msg, "bind-recursive=readonly of /x needs "
+				      "Linux 5.12 or later");
+		arena_fini(&a);
+	}
 }
 
 static struct bind_options slave = { .propagation = "rslave" };

@@ -72,6 +72,9 @@ T(services_need_a_name_and_an_image_that_can_be)
 		{ C("\"Hosts\":[\"nospace\"]"), 400,
 		  BAD "ContainerSpec: invalid host \\\"nospace\\\": want "
 		      "\\\"ADDRESS NAME\\\"" },
+		{ C("\"Hosts\":[\"host-gateway x\"]"), 400,
+		  BAD "ContainerSpec: invalid host \\\"host-gateway x\\\": "
+		      "want \\\"ADDRESS NAME\\\"" },
 		{ C("\"DNSConfig\":{\"Nameservers\":[\"x\"]}"), 400,
 		  BAD "ContainerSpec: invalid DNS server \\\"x\\\": want an IP "
 		      "address" },

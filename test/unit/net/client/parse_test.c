@@ -69,6 +69,12 @@ T(the_number_of_arguments_is_checked_in_dockers_words)
 		  "Usage:  swarm service scale SERVICE=REPLICAS "
 		  "[SERVICE=REPLICAS...]\n\nScale one or multiple replicated "
 		  "services\n" },
+		{ "service scale =1", 1, "",
+		  "invalid scale specifier '=1'.\n"
+		  "See 'swarm service scale --help'.\n\n"
+		  "Usage:  swarm service scale SERVICE=REPLICAS "
+		  "[SERVICE=REPLICAS...]\n\nScale one or multiple replicated "
+		  "services\n" },
 		{ "service scale foo=bar", 1, "",
 		  "foo: invalid replicas value bar: strconv.ParseUint: parsing "
 		  "\"bar\": invalid syntax\n" },

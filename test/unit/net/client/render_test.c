@@ -222,6 +222,7 @@ T(changes_are_told_as_docker_does)
 		{ "service scale -d web=5 nope=1", 1, "web scaled to 5\n",
 		  "careful\nnope: Error response from daemon: service nope not "
 		  "found\n" },
+		{ "service update -d --force web", 0, "web\n", "careful\n" },
 		{ "service ps nope", 1, "", "no such service: nope\n" },
 		{ "service logs nope", 1, "",
 		  "no such task or service: nope\n" },

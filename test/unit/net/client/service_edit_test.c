@@ -188,7 +188,25 @@ T(create_refuses_what_docker_refuses_with_its_words)
 {
 	static const struct row rows[] = {
 		{ "--mode global --replicas 2 img",
-		  "replicas can only be used with replicated" },
+		  "replicas can only be used with replicated or "
+		  "replicated-job mode" },
+		{ "--mode global --replicas-max-per-node 1 img",
+		  "replicas-max-per-node can only be used with replicated or "
+		  "replicated-job mode" },
+		{ "--label =1 img", "invalid label '=1': empty name" },
+		{ "--label a~b=1 img", "label 'a b' contains whitespaces" },
+		{ "--container-label =1 img", "invalid label '=1'" },
+		{ "--host db:here img",
+		  "invalid IP address in add-host: \"here\"" },
+		{ "--mount type=bind,src=/x,dst=/y,bind-recursive=zork img",
+		  "invalid value for bind-recursive: zork (must be" },
+		{ "--mount type=bind,src=/x,dst=/y,bind-recursive=writable "
+		  "img",
+		  "option 'bind-recursive=writable' requires 'readonly'" },
+		{ "--mount type=bind,src=/x,dst=/y,ro,bind-recursive=readonly "
+		  "img",
+		  "option 'bind-recursive=readonly' requires "
+		  "'bind-propagation=rprivate'" },
 		{ "--mode zork img", "Unknown mode: zork" },
 		{ "--mode global-job img", "not supported yet" },
 		{ "--no-healthcheck --health-cmd x img",
@@ -250,6 +268,9 @@ T(update_changes_what_is_named_and_nothing_else)
 		  "67108864}" },
 		{ "--ulimit-rm nofile --force web", "\"ForceUpdate\":1" },
 		{ "--update-delay 1s web", "\"Delay\":1000000000" },
+		{ "--network-add name=host web",
+		  "\"Networks\":[{\"Target\":\"host\"}]" },
+		{ "--label-add =1 web", "invalid label '=1': empty name" },
 	};
 
 	check_rows(rows, ARRAY_LEN(rows), before);
