@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/json.h"
 #include "core/base/str.h"
@@ -61,6 +62,47 @@ put_labels(struct json *w, const struct kvs *labels)
 	json_close(w, '}');
 }
 
+/* ---- until -------------------------------------------------------------- */
+
+static int64_t
+wall_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail */
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static int
+read_until(const char *text, int64_t *ret_ns, struct err *e)
+{
+	int64_t v;
+
+	if (str_to_i64(text, &v) && v < INT64_MAX / NS_PER_S && v >= 0)
+		*ret_ns = v * NS_PER_S;
+	else if (duration_parse(text, &v))
+		*ret_ns = wall_ns() - v;
+	else if (time_parse(text, &v))
+		*ret_ns = v;
+	else
+		return err_set(e, -EINVAL,
+			       "invalid filter: until=%s is neither a time "
+			       "nor a duration",
+			       text);
+	return 0;
+}
+
+int
+image_read_until(const struct filters *f, int64_t *ret_ns, struct err *e)
+{
+	const struct strings *v = filters_get(f, "until");
+
+	*ret_ns = INT64_MAX;
+	if (v == NULL || v->count == 0)
+		return 0;
+	return read_until(v->v[0], ret_ns, e);
+}
+
 /* ---- list --------------------------------------------------------------- */
 
 struct list {
@@ -68,6 +110,7 @@ struct list {
 	struct arena *a;
 	struct filters filters;
 	int64_t before_ns, since_ns; /* 0: not given */
+	int64_t until_ns;
 };
 
 static const char *const list_filters[] = { "reference", "label", "dangling",
@@ -118,6 +161,8 @@ is_selected(struct list *l, const struct image_record *r)
 		return false;
 	if (l->since_ns != 0 && r->created <= l->since_ns)
 		return false;
+	if (r->created > l->until_ns)
+		return false;
 	if (dangling == NULL || dangling->count == 0)
 		return true;
 	return image_reply_bool(dangling->v[0]) == (r->tags.count == 0);
@@ -145,6 +190,7 @@ read_filters(struct list *l, const char *json, struct err *e)
 {
 	int r;
 
+	l->until_ns = INT64_MAX;
 	if (str_empty(json))
 		return 0;
 	r = filters_read(json, list_filters, l->a, &l->filters, e);
@@ -152,6 +198,8 @@ read_filters(struct list *l, const char *json, struct err *e)
 		r = read_reference_time(l, "before", &l->before_ns, e);
 	if (r == 0)
 		r = read_reference_time(l, "since", &l->since_ns, e);
+	if (r == 0)
+		r = image_read_until(&l->filters, &l->until_ns, e);
 	return r;
 }
 

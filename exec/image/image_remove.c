@@ -271,35 +271,6 @@ struct prune {
 	int64_t until_ns;
 };
 
-static int64_t
-wall_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts); /* cannot fail */
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-/* A time, seconds since 1970, or a duration that ends now. */
-static int
-read_until(const char *text, int64_t *ret_ns, struct err *e)
-{
-	int64_t v;
-
-	if (str_to_i64(text, &v) && v < INT64_MAX / NS_PER_S && v >= 0)
-		*ret_ns = v * NS_PER_S;
-	else if (duration_parse(text, &v))
-		*ret_ns = wall_ns() - v;
-	else if (time_parse(text, &v))
-		*ret_ns = v;
-	else
-		return err_set(e, -EINVAL,
-			       "invalid filter: until=%s is neither a time "
-			       "nor a duration",
-			       text);
-	return 0;
-}
-
 static int
 read_prune(const char *json, struct arena *a, struct prune *ret, struct err *e)
 {
@@ -314,10 +285,7 @@ read_prune(const char *json, struct arena *a, struct prune *ret, struct err *e)
 	v = filters_get(&ret->filters, "dangling");
 	if (v != NULL && v->count > 0)
 		ret->all = !image_reply_bool(v->v[0]);
-	v = filters_get(&ret->filters, "until");
-	if (v != NULL && v->count > 0)
-		return read_until(v->v[0], &ret->until_ns, e);
-	return 0;
+	return image_read_until(&ret->filters, &ret->until_ns, e);
 }
 
 static bool
