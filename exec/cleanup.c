@@ -59,30 +59,43 @@ cleanup_release(const struct runtime *rt)
 	cgroup_remove(rt->id);
 }
 
+/* The descriptor first, then the look whether it is still the one. */
+static void
+kill_born(int64_t pid, uint64_t born)
+{
+	own_fd int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+
+	if (pidfd >= 0 && process_born(pid) == born)
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
 static void
 kill_init(const char *dir)
 {
 	struct shim_state s;
 	struct err e;
-	own_fd int pidfd = -1;
 
-	if (shim_state_read(dir, &s, &e) < 0 || s.pid <= 1)
-		return;
-	/* the descriptor first, then the look whether it is still the one */
-	pidfd = (int)syscall(SYS_pidfd_open, (pid_t)s.pid, 0);
-	if (pidfd >= 0 && process_born(s.pid) == s.pid_born)
-		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	if (shim_state_read(dir, &s, &e) == 0 && s.pid > 1)
+		kill_born(s.pid, s.pid_born);
 }
 
+/* The shim may have died, and only who prepares for it holds the lock. */
 static void
 kill_holder(int lock_fd)
 {
-	char text[16] = { 0 };
-	uint64_t pid;
+	char text[48] = { 0 };
+	char *space;
+	uint64_t pid, born;
 
-	if (pread(lock_fd, text, sizeof(text) - 1, 0) > 0 &&
-	    str_to_u64(text, &pid) && pid > 1 && pid <= INT_MAX)
-		(void)kill((pid_t)pid, SIGKILL);
+	if (pread(lock_fd, text, sizeof(text) - 1, 0) <= 0)
+		return;
+	space = strchr(text, ' ');
+	if (space == NULL)
+		return;
+	*space = '\0';
+	if (str_to_u64(text, &pid) && str_to_u64(space + 1, &born) && pid > 1 &&
+	    pid <= INT_MAX)
+		kill_born((int64_t)pid, born);
 }
 
 /*
@@ -175,6 +188,9 @@ cleanup_main(int argc, char **argv)
 	rt.program = argv[3];
 	rt.dir = argv[1];
 	rt.id = slash + 1;
+	/* it goes last, and without it nothing was begun or nothing is left */
+	if (!fs_exists(rt.dir))
+		return 0;
 	r = wait_for_silence(rt.dir, rt.id, &lock);
 	if (r < 0) {
 		fprintf(stderr, "cannot clean up after task %s: %s\n", rt.id,

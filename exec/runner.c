@@ -539,6 +539,17 @@ make_dirs(const struct runner_config *c, struct err *e)
 	return 0;
 }
 
+/* A task takes two descriptors, a port another: the usual 1024 are few. */
+static void
+allow_files(struct runner *r)
+{
+	(void)getrlimit(RLIMIT_NOFILE, &r->files_before); /* cannot fail */
+	r->files = r->files_before;
+	r->files.rlim_cur = r->files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r->files) < 0)
+		r->files = r->files_before;
+}
+
 int
 runner_open(const struct runner_config *config, struct runner **ret,
 	    struct err *e)
@@ -559,6 +570,7 @@ runner_open(const struct runner_config *config, struct runner **ret,
 	r->c.self = mem_strdup(config->self);
 	r->c.bridge = mem_strdup(str_or(config->bridge, ""));
 	r->preparing_max = PREPARING_PER_CPU * (cpus > 0 ? (unsigned)cpus : 1);
+	allow_files(r);
 	list_init(&r->tasks);
 	list_init(&r->children);
 	list_init(&r->reports);

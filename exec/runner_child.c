@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "exec/fs.h"
 #include "exec/pass_fd.h"
 #include "exec/runner_impl.h"
+#include "exec/runtime.h"
 
 #define RETRY_S 1.0
 
@@ -65,6 +67,16 @@ on_child(struct ev_loop *loop, ev_io *io, int revents)
 		runner_cleaned(t, mode, code);
 }
 
+/* Nobody would ever wait for it. It has done little that the next repeats. */
+static int
+give_up(pid_t pid, int code, struct err *e)
+{
+	(void)kill(pid, SIGKILL);
+	(void)child_wait(pid);
+	return err_set(e, code, "cannot watch process %d: %s", (int)pid,
+		       strerror(-code));
+}
+
 static int
 watch(struct runner_task *t, pid_t pid, bool is_cleaner, enum cleaner_mode mode,
       struct err *e)
@@ -73,8 +85,7 @@ watch(struct runner_task *t, pid_t pid, bool is_cleaner, enum cleaner_mode mode,
 	struct runner_child *c;
 
 	if (fd < 0)
-		return err_set(e, -errno, "cannot watch process %d: %s",
-			       (int)pid, strerror(errno));
+		return give_up(pid, -errno, e);
 	c = mem_new(sizeof(*c));
 	c->r = t->r;
 	c->is_cleaner = is_cleaner;
@@ -84,6 +95,24 @@ watch(struct runner_task *t, pid_t pid, bool is_cleaner, enum cleaner_mode mode,
 	ev_io_init(&c->io, on_child, fd, EV_READ);
 	ev_io_start(t->r->c.loop, &c->io);
 	return 0;
+}
+
+/*
+ * Programs in containers expect the limit that we were started with: many
+ * close, or make room for, all descriptors that there might be.
+ */
+static int
+spawn_as_before(const struct runner *r, pid_t *ret_pid,
+		const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attr, const char *const argv[])
+{
+	int code;
+
+	(void)setrlimit(RLIMIT_NOFILE, &r->files_before);
+	code = posix_spawn(ret_pid, argv[0], actions, attr, (char *const *)argv,
+			   (char *const *)clean_env);
+	(void)setrlimit(RLIMIT_NOFILE, &r->files);
+	return code;
 }
 
 /* A session of its own, no signal blocked or ignored, stderr to a file. */
@@ -96,7 +125,10 @@ spawn(struct runner_task *t, const char *const argv[], int listen_fd,
 	char log[PATH_MAX];
 	sigset_t none, all;
 	pid_t pid = -1;
-	int r = fs_path(log, sizeof(log), e, "%s/shim.log", t->dir);
+	/* of a task that could not even get a directory */
+	int r = fs_exists(t->dir)
+			? fs_path(log, sizeof(log), e, "%s/shim.log", t->dir)
+			: fs_path(log, sizeof(log), e, "/dev/null");
 
 	if (r < 0)
 		return r;
@@ -116,8 +148,7 @@ spawn(struct runner_task *t, const char *const argv[], int listen_fd,
 	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 2, log,
 					 O_WRONLY | O_CREAT | O_APPEND, 0600);
-	r = posix_spawn(&pid, argv[0], &actions, &attr, (char *const *)argv,
-			(char *const *)clean_env);
+	r = spawn_as_before(t->r, &pid, &actions, &attr, argv);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	if (r != 0)
@@ -144,11 +175,10 @@ runner_spawn_shim(struct runner_task *t, struct err *e)
 	if (r < 0)
 		return r;
 	pid = spawn(t, argv, listen_fd, e);
-	if (pid < 0) {
+	r = pid < 0 ? pid : watch(t, pid, false, CLEANER_KEEP, e);
+	if (r < 0)
 		runner_disconnect(t);
-		return pid;
-	}
-	return watch(t, pid, false, CLEANER_KEEP, e);
+	return r;
 }
 
 void

@@ -3,6 +3,7 @@
 #define EXEC_RUNNER_IMPL_H
 
 #include <ev.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "core/base/id.h"
@@ -24,6 +25,8 @@ struct runner {
 	bool scanning;
 	bool want_scan;
 	bool closed;
+	struct rlimit files_before; /* as we were started, and as it is now */
+	struct rlimit files;
 	ev_timer later; /* reports, the scan and its end */
 	ev_timer patience;
 };

@@ -131,7 +131,7 @@ end_unstarted(struct shim *s)
  */
 
 static void
-prepare_child(struct shim *s, int fd, const struct shim_net *net)
+prepare_child(struct shim *s, int fd, pid_t shim, const struct shim_net *net)
 {
 	const struct prepare p = {
 		.dir = s->dir,
@@ -142,6 +142,8 @@ prepare_child(struct shim *s, int fd, const struct shim_net *net)
 	};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != shim) /* it died before that was set */
+		_exit(1);
 	close(s->listen_fd);
 	close(s->signal_fd);
 	prepare_main(&p, fd);
@@ -151,6 +153,7 @@ prepare_child(struct shim *s, int fd, const struct shim_net *net)
 static int
 prepare_start(struct shim *s, const struct shim_net *net)
 {
+	pid_t shim = getpid();
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -160,11 +163,21 @@ prepare_start(struct shim *s, const struct shim_net *net)
 		return -errno;
 	if (s->preparer == 0) {
 		close(pair[0]);
-		prepare_child(s, pair[1], net);
+		prepare_child(s, pair[1], shim, net);
 	}
 	close(pair[1]);
 	s->prepare_fd = pair[0];
 	return 0;
+}
+
+/* Only a child can be waited for: another process may have its id by now. */
+static bool
+is_our_child(int pidfd)
+{
+	siginfo_t info;
+
+	return waitid(P_PIDFD, (id_t)pidfd, &info,
+		      WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 static void
@@ -173,6 +186,8 @@ take_container(struct shim *s, const struct prepared *p, int fds[3])
 	s->state.phase = SHIM_CREATED;
 	shim_output_open(s, p, fds);
 	s->init_pidfd = (int)syscall(SYS_pidfd_open, p->pid, 0);
+	if (s->init_pidfd >= 0 && !is_our_child(s->init_pidfd))
+		fs_closep(&s->init_pidfd);
 	if (s->init_pidfd < 0) { /* and was reaped before we knew of it */
 		snprintf(s->cannot_start, sizeof(s->cannot_start),
 			 "the container's first process was killed before it "
@@ -299,7 +314,8 @@ stop_container(struct shim *s, int number, int64_t grace_ns)
 	s->stopping = true;
 	if (s->state.phase == SHIM_PREPARING) {
 		/* it dies with its children; what it left is cleaned up */
-		(void)kill(s->preparer, SIGKILL);
+		if (s->preparer > 0) /* else its answer is on its way */
+			(void)kill(s->preparer, SIGKILL);
 		return;
 	}
 	if (s->state.phase == SHIM_CREATED && s->starter == 0 && s->fifo < 0) {
@@ -562,7 +578,8 @@ take_lock(struct shim *s)
 	if (s->lock_fd < 0 || flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;
 	/* for the cleaner, in case that we hang */
-	if (dprintf(s->lock_fd, "%d", (int)getpid()) < 0)
+	if (dprintf(s->lock_fd, "%d %llu", (int)getpid(),
+		    (unsigned long long)process_born(getpid())) < 0)
 		return -EIO;
 	return 0;
 }
@@ -593,6 +610,8 @@ set_up(struct shim *s)
 	s->run[slash - s->dir - 6] = '\0';
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	umask(0022);
+	if (chdir("/") < 0) /* where we were started must not be held */
+		return -errno;
 	be_unlikely_to_be_killed();
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
@@ -668,8 +687,10 @@ supervise(const char *dir, const struct shim_net *net)
 int
 shim_main(int argc, char **argv, const struct shim_net *net)
 {
-	if (argc >= 2 && strcmp(argv[1], "--cleanup") == 0)
+	if (argc >= 2 && strcmp(argv[1], "--cleanup") == 0) {
+		(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 		return cleanup_main(argc - 1, argv + 1);
+	}
 	if (argc != 2 || argv[1][0] != '/') {
 		fprintf(stderr, "usage: swarm shim DIR (the daemon does it)\n");
 		return 2;
