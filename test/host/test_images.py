@@ -81,7 +81,8 @@ def test_redis_keeps_its_data_in_a_volume():
         n.swarm("image", "load", "-i", images.redis(where))
         n.create("--name", "db", "--mount", "source=data,target=/data",
                  "--restart-delay", "0s", "--health-cmd", "redis-cli ping",
-                 "--health-interval", "500ms", "redis", "--appendonly", "yes")
+                 "--health-interval", "500ms", "redis", "--appendonly", "yes",
+                 "--protected-mode", "no")
         def cli(*words):
             return images.output("redis-cli", "-h",
                                  n.address(n.live("db")[0]), *words).strip()
