@@ -2,13 +2,14 @@
 
 It has the shape of node.Node, as far as the differential test needs it.
 """
+import glob
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 
-from node import Failed, processes, wait_for
+from node import CGROUP, Failed, processes, wait_for
 
 READY_S = 60
 
@@ -25,6 +26,7 @@ class Dockerd:
         self.sock = os.path.join(self.dir, "docker.sock")
         self.log_path = os.path.join(self.dir, "daemon.log")
         self.process = None
+        self.cgroups_before = self.cgroups()
 
     def __enter__(self):
         with open(self.log_path, "a") as log:
@@ -80,4 +82,12 @@ class Dockerd:
         for link in ("docker0", "docker_gwbridge"):
             if os.path.exists("/sys/class/net/" + link):
                 subprocess.run(["ip", "link", "del", link], check=False)
+        for where in self.cgroups() - self.cgroups_before:
+            os.rmdir(where)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    @staticmethod
+    def cgroups():
+        """The directories that it makes above its containers' own."""
+        return {d for d in glob.glob(CGROUP + "/docker") +
+                glob.glob(CGROUP + "/*/docker") if os.path.isdir(d)}

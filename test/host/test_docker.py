@@ -28,6 +28,10 @@ def ask(d, path):
     return compare.tree(body.decode())[0]
 
 
+def what(spec):
+    return spec["ContainerSpec"], spec.get("ForceUpdate", 0)
+
+
 def settled(d):
     """Each service has as many tasks running as it wants, and no others."""
     tasks = ask(d, "/tasks")
@@ -39,6 +43,9 @@ def settled(d):
         want = mode.get("Replicated", {}).get("Replicas", 1)
         mine = [t for t in tasks if t["ServiceID"] == s["ID"]]
         live = [t for t in mine if t["Status"]["State"] == "running"]
+        if any(what(t["Spec"]) != what(s["Spec"]["TaskTemplate"])
+               for t in live):
+            return False
         if any(t["DesiredState"] == "remove" for t in mine):
             return False
         if len([t for t in live if t["DesiredState"] == "running"]) != want \
@@ -64,9 +71,10 @@ def container(d):
 
 
 class Row:
-    def __init__(self, command, *but, unordered=False):
+    def __init__(self, command, *but, unordered=False, last=False):
         self.command, self.but = command, but
         self.unordered = unordered  # neither says which line is first
+        self.last = last  # only the last line: progress is a matter of luck
 
 
 # Reasons that stand beside many commands.
@@ -137,7 +145,8 @@ ROWS = [
     Row("load -q -i {new}"),
     Row("image ls", WHOAMI, unordered=True),
     Row("image ls -q", (r"\+ ID", "a built-in image"), unordered=True),
-    Row("image ls --digests", WHOAMI, (r"[-+] .*/diff.*", DIGEST), unordered=True),
+    Row("image ls --digests", WHOAMI, (r"[-+] .*/diff.*", DIGEST),
+        unordered=True),
     Row("image ls --format '{{json .}}' --filter reference=*/diff",
         unordered=True),
     Row("image ls --filter reference=*/diff:2"),
@@ -155,7 +164,8 @@ ROWS = [
         (r"[-+] .*[Nn]o such image: nosuch.*", "worded so since 25.0")),
 
     Row("service create --detach --no-resolve-image --name web "
-        "--replicas 2 --env V=1 --update-delay 0s {img1}"),
+        "--replicas 2 --env V=1 --update-delay 0s --update-monitor 100ms "
+        "--rollback-monitor 100ms {img1}"),
     settle,
     Row("service create --detach --no-resolve-image --name web {img1}"),
     Row("service ls"),
@@ -170,7 +180,8 @@ ROWS = [
     Row("ps", unordered=True),
     Row("ps --no-trunc", unordered=True),
     Row("ps --format '{{json .}}'", 
-        (r".*\.Size: .*", "the writable layer is not measured"), unordered=True),
+        (r".*\.Size: .*", "the writable layer is not measured"),
+        unordered=True),
     Row("ps --filter name=web.1 --format '{{.Names}} {{.Command}} "
         "{{.State}}'"),
     Row("ps --filter status=exited"),
@@ -247,7 +258,8 @@ ROWS = [
     Row("service rm everywhere"),
 
     # Digests.
-    Row("service create -q --name pinned --replicas 1 {img1}"),
+    Row("service create -q --name pinned --replicas 1 "
+        "--update-monitor 100ms {img1}"),
     settle,
     Row("service ls --filter name=pinned"),
     Row("service inspect --format "
@@ -257,6 +269,23 @@ ROWS = [
     settle,
     Row("service ps pinned"),
     Row("service rm pinned"),
+
+    # Waiting until it is done.
+    Row("service create --no-resolve-image --name waits --replicas 2 "
+        "--update-monitor 1s --update-delay 0s --rollback-monitor 1s {img1}",
+        last=True),
+    Row("service ls --filter name=waits"),
+    Row("service scale waits=3", last=True),
+    Row("service update --no-resolve-image --env-add V=3 "
+        "--update-parallelism 0 waits", last=True),
+    Row("service inspect waits"),
+    Row("service rollback waits", last=True),
+    Row("service inspect --pretty waits"),
+    Row("service logs --raw waits.1"),
+    Row("service scale waits=0", last=True),
+    settle,
+    Row("service ls --filter name=waits"),
+    Row("service rm waits web-not-there"),
 
     # What is refused.
     Row("service create --detach --no-resolve-image --name Bad_! {img1}"),
@@ -288,6 +317,7 @@ ROWS = [
     Row("node update --availability sometimes {host}", 
         (r"[-+] .*Availability: .*", "says which words are known")),
 
+    "mark",
     Row("node update --availability drain {host}"),
     lambda d: wait_for("nothing runs", lambda: not [
         t for t in ask(d, "/tasks") if t["Status"]["State"] == "running"], 60),
@@ -303,10 +333,8 @@ ROWS = [
         (r"- update (full|everywhere)",
          "ports and networks are given at once, not by a second change"),
         unordered=True),
-    Row("events --since {began} --until {now} --filter type=node "
-        "--format '{{{{json .Actor.Attributes}}}}'",
-        (r"\[0\].state.(new|old): missing.*",
-         "the first node is ready from the start")),
+    Row("events --since {mark} --until {now} --filter type=node "
+        "--format '{{{{json .Actor.Attributes}}}}'"),
     Row("events --since {began} --until {now} --filter scope=swarm "
         "--filter type=service --filter event=create"),
     Row("swarm update --task-history-limit 2"),
@@ -330,21 +358,22 @@ def run(d, row, words, api):
     out, err = done.stdout.decode(), done.stderr.decode()
     if done.returncode or err:
         out += f"{err}(exit {done.returncode})\n"
-    return out
+    return "".join(out.splitlines(True)[-1:]) if row.last else out
 
 
 def run_all(d, directory, api=API):
     """(row, output) of each command; api None: as the client chooses."""
-    began = int(time.time())
+    began = mark = int(time.time())
     result = []
     for row in ROWS:
-        if isinstance(row, Row):
+        if row == "mark":
+            mark = int(time.time())
+        elif isinstance(row, Row):
             words = {"old": directory + "/1.tar", "new": directory + "/2.tar",
-                     "img1": OLD.ref, "img2": NEW.ref, "began": began, "host": os.uname().nodename,
+                     "img1": OLD.ref, "img2": NEW.ref, "began": began,
+                     "mark": mark, "host": os.uname().nodename,
                      "now": int(time.time()) + 1}
             result.append((row, run(d, row, words, api)))
-            if os.environ.get("DIFF_VERBOSE"):
-                print("$", row.command, "\n" + result[-1][1], flush=True)
         else:
             row(d)
     return result
