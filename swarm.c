@@ -74,7 +74,9 @@ struct daemon {
 	struct inbox inbox;
 	struct list streams;
 	_Atomic uint64_t persisted; /* written by the store's thread */
+	_Atomic bool disk_full;	    /* so, too */
 	uint64_t persisted_seen;
+	bool disk_full_seen;
 	ev_async persisted_async;
 	ev_prepare prepare;
 	ev_timer timer;
@@ -448,6 +450,18 @@ take_persisted(struct daemon *d)
 }
 
 static void
+take_disk_full(struct daemon *d)
+{
+	bool full = atomic_load(&d->disk_full);
+
+	if (full == d->disk_full_seen)
+		return;
+	d->disk_full_seen = full;
+	step(d, &(struct event){ .type = full ? EVENT_DISK_FULL
+					      : EVENT_DISK_SPACE });
+}
+
+static void
 take_inbox(struct daemon *d)
 {
 	const struct event *ev;
@@ -481,6 +495,7 @@ on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 
 	(void)loop, (void)revents;
 	take_persisted(d);
+	take_disk_full(d);
 	take_inbox(d);
 	arm_timer(d);
 }
@@ -507,6 +522,20 @@ on_store_done(void *ctx, uint64_t seq)
 	struct daemon *d = ctx;
 
 	atomic_store(&d->persisted, seq);
+	ev_async_send(d->loop, &d->persisted_async);
+}
+
+/* On the store's thread. */
+static void
+on_store_full(void *ctx, const char *why)
+{
+	struct daemon *d = ctx;
+
+	if (why != NULL)
+		say(SAY_ERROR, "%s", why);
+	else
+		say(SAY_INFO, "the disk has space again: all is written");
+	atomic_store(&d->disk_full, why != NULL);
 	ev_async_send(d->loop, &d->persisted_async);
 }
 
@@ -572,6 +601,8 @@ open_store(struct daemon *d, struct stored *ret_stored, struct err *e)
 	if (r == 0)
 		r = store_open(d->options.root, on_store_done, d, &d->store,
 			       ret_stored, e);
+	if (r == 0)
+		store_on_full(d->store, on_store_full);
 	return r;
 }
 

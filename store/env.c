@@ -28,7 +28,7 @@ static const char table_letters[STORE_TABLES] = { 'h', 'l', 'r' };
 int
 store_error(int r)
 {
-	if (r == MDB_MAP_FULL)
+	if (r == MDB_MAP_FULL || r == EDQUOT)
 		return -ENOSPC;
 	return r > 0 ? -r : -EIO;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/check.h"
@@ -61,6 +62,18 @@ store_free(struct store *s)
 	mem_free(s);
 }
 
+/* The writer waits by a clock that nobody sets. */
+static void
+init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
 int
 store_open(const char *root, store_done_fn done, void *ctx, struct store **ret,
 	   struct stored *ret_stored, struct err *e)
@@ -73,7 +86,7 @@ store_open(const char *root, store_done_fn done, void *ctx, struct store **ret,
 	s->done = done;
 	s->ctx = ctx;
 	pthread_mutex_init(&s->mutex, NULL);
-	pthread_cond_init(&s->cond, NULL);
+	init_cond(&s->cond);
 	r = open_all(s, root, ret_stored, e);
 	if (r < 0) {
 		store_free(s);
@@ -82,6 +95,12 @@ store_open(const char *root, store_done_fn done, void *ctx, struct store **ret,
 	store_thread_start(s);
 	*ret = s;
 	return 0;
+}
+
+void
+store_on_full(struct store *s, store_full_fn full)
+{
+	s->full = full;
 }
 
 static int
@@ -101,7 +120,7 @@ store_wipe(struct store *s, struct err *e)
 {
 	int r;
 
-	store_wait_idle(s);
+	store_give_up(s);
 	store_env_close(s);
 	s->hard = (struct record_hard){ 0 };
 	r = remove_file(s->dir, "data.mdb", e);

@@ -14,6 +14,12 @@
 
 struct store;
 
+/*
+ * Called on the writer thread when the disk is full (why: a sentence) and
+ * when there is space again (NULL).
+ */
+typedef void (*store_full_fn)(void *ctx, const char *why);
+
 /* Called on the writer thread when batch seq is on the disk. */
 typedef void (*store_done_fn)(void *ctx, uint64_t seq);
 
@@ -29,16 +35,21 @@ int store_open(const char *root, store_done_fn done, void *ctx,
 
 /*
  * Hand over a batch: freed when written. Batches are written in order; those
- * that wait are written in one transaction. A failed write (no space, EIO)
- * ends the process through fatal() with a sentence: nothing was acknowledged
- * and the next start reads what is there.
+ * that wait are written in one transaction. While the disk is full the write
+ * is tried again every second; another failure (EIO) ends the process through
+ * fatal() with a sentence: nothing was acknowledged and the next start reads
+ * what is there.
  */
 void store_submit(struct store *s, const struct batch *b);
+
+/* Who is told of a full disk; before the first batch, with the ctx of done. */
+void store_on_full(struct store *s, store_full_fn full);
 
 /* Forget everything (swarm leave): waits for the writer; new key. */
 int store_wipe(struct store *s, struct err *e);
 
-/* Writes what was submitted, stops the thread, closes. NULL is fine. */
+/* Writes what was submitted (but for a full disk), stops the thread, closes.
+ * NULL is fine. */
 void store_close(struct store *s);
 
 #endif

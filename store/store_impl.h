@@ -26,6 +26,7 @@ struct store {
 	struct record_hard hard; /* as on the disk; the writer's */
 
 	store_done_fn done;
+	store_full_fn full; /* or NULL */
 	void *ctx;
 	pthread_t thread;
 	bool has_thread;
@@ -34,6 +35,7 @@ struct store {
 	const struct batch *waiting[STORE_WAITING_MAX];
 	size_t waiting_count;
 	bool writing, closing;
+	bool wiping; /* what cannot be written now need not be */
 };
 
 /* files.c: the directory, the lock, the key */
@@ -60,5 +62,6 @@ int store_write(struct store *s, const struct batch *const *batches,
 void store_thread_start(struct store *s);
 void store_thread_stop(struct store *s);
 void store_wait_idle(struct store *s);
+void store_give_up(struct store *s); /* idle, a full disk or not */
 
 #endif

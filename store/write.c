@@ -6,10 +6,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "store/store_impl.h"
+
+#define FULL_RETRY_S 1
+#define FULL_BYTES ((uint64_t)1 << 20)
 
 static const char table_letters[STORE_TABLES] = { 'h', 'l', 'r' };
 
@@ -129,6 +134,21 @@ put_batch(struct store *s, MDB_txn *txn, const struct batch *b, struct err *e)
 	return r;
 }
 
+/*
+ * LMDB calls it EIO when a write takes only some of its pages. The rest of
+ * the space was taken by those, so that the disk is as good as full then.
+ */
+static bool
+is_full(const struct store *s, int r)
+{
+	struct statvfs fs;
+
+	if (store_error(r) == -ENOSPC)
+		return true;
+	return store_error(r) == -EIO && statvfs(s->dir, &fs) == 0 &&
+	       (uint64_t)fs.f_bfree * fs.f_frsize < FULL_BYTES;
+}
+
 int
 store_write(struct store *s, const struct batch *const *batches, size_t count,
 	    struct err *e)
@@ -148,10 +168,10 @@ store_write(struct store *s, const struct batch *const *batches, size_t count,
 	if (r == 0)
 		return 0;
 	s->hard = before;
-	if (store_error(r) == -ENOSPC)
+	if (is_full(s, r))
 		return err_set(e, -ENOSPC,
 			       "write %s/data.mdb: the disk is full; free some "
-			       "space and start again: nothing is lost",
+			       "space: nothing is lost",
 			       s->dir);
 	return err_set(e, store_error(r),
 		       "write %s/data.mdb: %s; what was acknowledged is on the "
@@ -185,22 +205,73 @@ writing_done(struct store *s)
 	pthread_mutex_unlock(&s->mutex);
 }
 
+/* True when it is time to try again; false: the end, or a wipe. */
+static bool
+wait_for_space(struct store *s)
+{
+	struct timespec until;
+	bool go_on;
+	int r = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += FULL_RETRY_S;
+	pthread_mutex_lock(&s->mutex);
+	while (!s->closing && !s->wiping && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&s->cond, &s->mutex, &until);
+	go_on = !s->closing && !s->wiping;
+	pthread_mutex_unlock(&s->mutex);
+	return go_on;
+}
+
+static void
+say_full(struct store *s, const char *why)
+{
+	if (s->full != NULL)
+		s->full(s->ctx, why);
+}
+
+/*
+ * A full disk is waited for: ending would only be followed by a start that
+ * meets the same disk.
+ */
+static bool
+write_all(struct store *s, const struct batch *const *batches, size_t count)
+{
+	bool full = false;
+	struct err e;
+	int r;
+
+	while ((r = store_write(s, batches, count, &e)) == -ENOSPC) {
+		if (!full)
+			say_full(s, e.msg);
+		full = true;
+		if (!wait_for_space(s))
+			break;
+	}
+	if (r < 0 && r != -ENOSPC)
+		fatal(e.msg);
+	if (full)
+		say_full(s, NULL);
+	return r == 0;
+}
+
 static void *
 writer(void *ctx)
 {
 	const struct batch *batches[STORE_WAITING_MAX];
 	struct store *s = ctx;
 	uint64_t last;
-	struct err e;
 	size_t count;
+	bool written;
 
 	while ((count = take_waiting(s, batches)) > 0) {
-		if (store_write(s, batches, count, &e) < 0)
-			fatal(e.msg);
+		written = write_all(s, batches, count);
 		last = batches[count - 1]->seq;
 		for (size_t i = 0; i < count; i++)
 			batch_free(batches[i]);
-		s->done(s->ctx, last);
+		/* Wiped is as good as written: nobody will ask for it. */
+		if (written || s->wiping)
+			s->done(s->ctx, last);
 		writing_done(s);
 	}
 	return NULL;
@@ -223,6 +294,20 @@ store_wait_idle(struct store *s)
 	pthread_mutex_lock(&s->mutex);
 	while (s->waiting_count > 0 || s->writing)
 		pthread_cond_wait(&s->cond, &s->mutex);
+	pthread_mutex_unlock(&s->mutex);
+}
+
+/* All that waits is void: it is to be forgotten anyway. */
+void
+store_give_up(struct store *s)
+{
+	pthread_mutex_lock(&s->mutex);
+	s->wiping = true;
+	pthread_cond_broadcast(&s->cond);
+	pthread_mutex_unlock(&s->mutex);
+	store_wait_idle(s);
+	pthread_mutex_lock(&s->mutex);
+	s->wiping = false;
 	pthread_mutex_unlock(&s->mutex);
 }
 

@@ -160,6 +160,22 @@ change_lost(struct node *n)
 }
 
 void
+change_waits(struct node *n)
+{
+	list_each (it, &n->proposals) {
+		struct proposal *p = container_of(it, struct proposal, link);
+
+		if (p->kind != PROPOSAL_REQUEST || p->request_id == 0)
+			continue;
+		effect_error(n, p->request_id, 503,
+			     "the disk that holds %s is full: the change "
+			     "waits, and is made once there is space",
+			     n->root_dir);
+		p->request_id = 0;
+	}
+}
+
+void
 change_forget(struct node *n, uint64_t request_id)
 {
 	list_each (it, &n->proposals) {

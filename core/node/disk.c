@@ -106,6 +106,15 @@ disk_persisted(struct node *n, uint64_t seq)
 	}
 }
 
+/* What is on its way waits: none of it was acknowledged, and who waits for
+ * an answer is told now. */
+void
+disk_is_full(struct node *n)
+{
+	n->disk_full = true;
+	change_waits(n);
+}
+
 /* After a wipe: what was not sent is void, and what was sent is gone. */
 void
 disk_forget(struct node *n)

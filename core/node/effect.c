@@ -53,6 +53,15 @@ effect_error(struct node *n, uint64_t request_id, int status, const char *fmt,
 }
 
 void
+effect_disk_full(struct node *n, uint64_t request_id)
+{
+	effect_error(n, request_id, 503,
+		     "the disk that holds %s is full: nothing can be changed "
+		     "until there is space",
+		     n->root_dir);
+}
+
+void
 effect_stream(struct node *n, uint64_t request_id, const void *p, size_t len)
 {
 	struct effect *e = effect_add(n, EFFECT_STREAM);

@@ -192,6 +192,10 @@ member_init(struct node *n, const struct request *r)
 		effect_error(n, r->id, 503, ALREADY_MEMBER);
 		return;
 	}
+	if (n->disk_full) {
+		effect_disk_full(n, r->id);
+		return;
+	}
 	id_make(&n->rand_state, n->node_id);
 	id_make(&n->rand_state, cluster_id);
 	control_init(&env, r, n->node_id, cluster_id, &reply);

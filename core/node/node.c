@@ -115,6 +115,12 @@ take_event(struct node *n, const struct event *ev)
 	case EVENT_IMAGES:
 		on_images(n);
 		return;
+	case EVENT_DISK_FULL:
+		disk_is_full(n);
+		return;
+	case EVENT_DISK_SPACE:
+		n->disk_full = false;
+		return;
 	}
 	unreachable();
 }

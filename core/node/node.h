@@ -25,6 +25,8 @@ enum event_type {
 	EVENT_RUNNER,	    /* the container runner reports */
 	EVENT_DESCRIPTION,  /* what this host is and has, when it changed */
 	EVENT_IMAGES,	    /* an image was loaded: waiting tasks may go on */
+	EVENT_DISK_FULL,    /* batches cannot be written: they wait for space */
+	EVENT_DISK_SPACE,   /* they are written again */
 };
 
 struct event {

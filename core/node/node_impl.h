@@ -117,6 +117,7 @@ struct node {
 	struct sent_batch sent[BATCHES_MAX];
 	uint32_t sent_count;
 	uint64_t durable_seq;
+	bool disk_full;
 	uint64_t wiped_seq; /* batches up to here were before a wipe */
 	uint64_t applied, applied_sent, trimmed;
 
@@ -152,6 +153,7 @@ void effect_reply(struct node *n, uint64_t request_id, int status,
 		  const struct buf *body);
 void effect_error(struct node *n, uint64_t request_id, int status,
 		  const char *fmt, ...) printf_like(4, 5);
+void effect_disk_full(struct node *n, uint64_t request_id);
 void effect_stream(struct node *n, uint64_t request_id, const void *p,
 		   size_t len);
 void effect_stream_end(struct node *n, uint64_t request_id);
@@ -165,6 +167,7 @@ struct batch *disk_batch(struct node *n);
 void disk_flush(struct node *n);
 void disk_persisted(struct node *n, uint64_t seq);
 void disk_forget(struct node *n);
+void disk_is_full(struct node *n);
 void disk_identity(struct node *n, const char *key, const void *p, size_t len);
 
 /* change.c */
@@ -174,6 +177,7 @@ void change_apply_committed(struct node *n);
 void change_internal(struct node *n);
 void change_forget(struct node *n, uint64_t request_id);
 void change_lost(struct node *n);
+void change_waits(struct node *n); /* the disk is full: who asked is told */
 struct proposal *proposal_new(enum proposal_kind kind);
 void proposal_free(struct proposal *p);
 

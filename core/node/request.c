@@ -108,6 +108,10 @@ propose_for(struct node *n, const struct request *r,
 	struct proposal *p;
 	struct err e;
 
+	if (n->disk_full) {
+		effect_disk_full(n, r->id);
+		return;
+	}
 	if (n->proposal_count >= PROPOSALS_MAX) {
 		effect_error(n, r->id, 503,
 			     "%d changes wait for the disk already: try "
@@ -187,6 +191,10 @@ wait_for_leader(struct node *n, const struct request *r)
 	struct waiter *w;
 	struct request *c;
 
+	if (n->disk_full) {
+		effect_disk_full(n, r->id);
+		return;
+	}
 	if (n->waiter_count >= WAITING_MAX) {
 		effect_error(n, r->id, 503, NO_LEADER);
 		return;
@@ -230,6 +238,8 @@ request_waiters(struct node *n)
 			effect_error(n, w->request.id, 503, NOT_A_MANAGER);
 		else if (n->manager != NULL)
 			answer(n, &w->request);
+		else if (n->disk_full)
+			effect_disk_full(n, w->request.id);
 		else if (n->now.mono_ms >= w->until_ms)
 			effect_error(n, w->request.id, 503, NO_LEADER);
 		else
