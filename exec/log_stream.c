@@ -24,6 +24,8 @@
 #define SOURCES_MAX 1024
 #define PIECE_BYTES 32768
 #define PIECES_A_TURN 8
+#define LOOKS_A_TURN (1U << 20) /* bytes of lines that are read in a turn */
+#define LOOK_COST 128		/* of a line, in the same measure */
 #define FRAME_HEAD 8
 
 struct source {
@@ -33,7 +35,8 @@ struct source {
 	struct log_reader *reader; /* NULL: no log yet */
 	int watch;		   /* of its directory; -1: none yet */
 	bool have;		   /* line is its next */
-	bool dry;		   /* has no more in this turn */
+	bool dry;		   /* has no more in this turn; not have, not */
+				   /* dry: it is not known yet */
 	struct log_line line;
 	bool ended; /* nothing is written any more */
 	bool late;  /* joined a stream: from its first line on */
@@ -49,7 +52,8 @@ struct log_stream {
 	ev_io changed;
 	ev_timer again;
 	struct buf out;
-	bool paused; /* until log_stream_resume() */
+	int64_t looks; /* left in this turn */
+	bool paused;   /* until log_stream_resume() */
 	bool in_call;
 	bool closed; /* from within the callback */
 };
@@ -110,15 +114,21 @@ is_wanted(const struct log_stream *s, const struct log_line *line)
 	return o->until_ns == 0 || line->time_ns <= o->until_ns;
 }
 
+/* A log of gigabytes may have no line that is new enough: not in one turn. */
 static void
 fetch(struct log_stream *s, struct source *it)
 {
 	if (it->have || it->dry)
 		return;
 	open_reader(s, it);
-	while (it->reader != NULL && !it->have &&
-	       log_reader_next(it->reader, &it->line))
+	while (it->reader != NULL && !it->have) {
+		if (s->looks <= 0)
+			return;
+		if (!log_reader_next(it->reader, &it->line))
+			break;
+		s->looks -= (int64_t)it->line.len + LOOK_COST;
 		it->have = is_wanted(s, &it->line);
+	}
 	it->dry = !it->have;
 }
 
@@ -145,7 +155,10 @@ put_frame(struct log_stream *s, const struct source *it)
 		s->out.p[start + 4 + (size_t)i] = (char)(len >> (24 - 8 * i));
 }
 
-/* The source with the oldest line; of equals, the first. NULL: none. */
+/*
+ * The source with the oldest line; of equals, the first. NULL: none, or it is
+ * not known yet, as one has not been looked through.
+ */
 static struct source *
 next_source(struct log_stream *s)
 {
@@ -155,6 +168,8 @@ next_source(struct log_stream *s)
 		struct source *one = container_of(it, struct source, link);
 
 		fetch(s, one);
+		if (!one->have && !one->dry)
+			return NULL;
 		if (one->have &&
 		    (best == NULL || one->line.time_ns < best->line.time_ns))
 			best = one;
@@ -264,12 +279,15 @@ pump(struct log_stream *s)
 {
 	list_each (it, &s->sources)
 		container_of(it, struct source, link)->dry = false;
+	s->looks = LOOKS_A_TURN;
 	for (int i = 0; i < PIECES_A_TURN && !s->paused; i++) {
 		bool more = fill_piece(s);
-		bool over = !more && is_over(s);
+		bool over = !more && s->looks > 0 && is_over(s);
 
 		if (!give(s, over))
 			return;
+		if (s->looks <= 0)
+			break;
 		if (!more) {
 			drop_ended(s);
 			await_until(s);

@@ -69,18 +69,25 @@ on_writable(struct ev_loop *loop, ev_io *w, int revents)
 		u->config.resume(u->config.ctx);
 }
 
-static void
-on_lines(struct ev_loop *loop, ev_io *w, int revents)
+/* false: there are none now. */
+static bool
+take_lines(struct ev_loop *loop, struct upload *u)
 {
-	struct upload *u = container_of(w, struct upload, out);
 	char lines[LINES_MAX];
 	ssize_t n = read(u->out_fd, lines, sizeof(lines));
 
-	(void)revents;
 	if (n <= 0 && (n == 0 || errno != EAGAIN))
 		ev_io_stop(loop, &u->out);
 	if (n > 0 && !u->abandoned)
 		u->config.lines(u->config.ctx, lines, (size_t)n);
+	return n > 0;
+}
+
+static void
+on_lines(struct ev_loop *loop, ev_io *w, int revents)
+{
+	(void)revents;
+	(void)take_lines(loop, container_of(w, struct upload, out));
 }
 
 static void
@@ -114,8 +121,8 @@ on_exit_of_child(struct ev_loop *loop, ev_io *w, int revents)
 	bool loaded;
 
 	(void)revents;
-	while (ev_is_active(&u->out))
-		on_lines(loop, &u->out, EV_READ);
+	while (ev_is_active(&u->out) && take_lines(loop, u))
+		continue;
 	(void)waitid(P_PIDFD, (id_t)u->pid_fd, &info, WEXITED);
 	loaded = info.si_code == CLD_EXITED && info.si_status == 0;
 	if (info.si_code != CLD_EXITED)

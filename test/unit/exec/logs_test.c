@@ -385,6 +385,38 @@ T(several_logs_are_merged_by_time_and_filtered)
 	remove_dir(&d);
 }
 
+/* Two tasks, so that the line of one waits for what the other may have. */
+T(a_long_search_is_made_in_many_turns)
+{
+	struct log_options o = { .out = 1, .tail = -1, .since_ns = 5000 };
+	struct dir d = make_dir(a_and_b);
+	struct client c = { .room = -1, .loop = ev_loop_new(0) };
+	char path[256], line[1001];
+	struct log_writer *w;
+	int turns = 0;
+
+	memset(line, 'x', sizeof(line));
+	memcpy(line + 999, "\n", 2);
+	log_path(&d, "b", path);
+	w = open_writer(path, 0, 1, false);
+	for (int i = 0; i < 3000; i++)
+		put(w, "stdout", line, 1000);
+	put(w, "stdout", "b6\n", 6000);
+	log_writer_close(w);
+	log_path(&d, "a", path);
+	w = open_writer(path, 0, 1, false);
+	put(w, "stdout", "a7\n", 7000);
+	log_writer_close(w);
+	(void)open_stream(&d, &c, &o, 2);
+	for (; !c.ended && turns < 100; turns++)
+		ev_run(c.loop, EVRUN_ONCE);
+	EQ_STR(buf_cstr(&c.got), "b6\na7\n");
+	OK(turns >= 3);
+	buf_fini(&c.got);
+	ev_loop_destroy(c.loop);
+	remove_dir(&d);
+}
+
 T(frames_carry_the_stream_and_the_length)
 {
 	struct dir d = make_dir(a_and_b);
