@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,18 +66,30 @@ store_make_dirs(const char *root, const char *dir, struct err *e)
 	return r < 0 ? r : make_dir(dir, e);
 }
 
+/*
+ * A record lock: it is this process's, and goes with it. A flock(2) would
+ * live on in children that were between fork and exec, or read the file for
+ * us, when the daemon was killed, and keep the next one from starting.
+ */
+static int
+lock_whole(int fd, int command, struct flock *ret)
+{
+	*ret = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return fcntl(fd, command, ret);
+}
+
 static int
 lock_refused(int fd, const char *dir, struct err *e)
 {
-	char text[24] = "";
-	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
-	size_t digits = len > 0 ? strspn(text, "0123456789") : 0;
+	struct flock holder;
+	long pid = 0;
 
-	text[digits] = '\0';
+	if (lock_whole(fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK)
+		pid = (long)holder.l_pid;
 	return err_set(e, -EBUSY,
-		       "another swarm daemon (pid %s) uses %s; stop it, or "
+		       "another swarm daemon (pid %ld) uses %s; stop it, or "
 		       "give this one its own --root",
-		       digits > 0 ? text : "unknown", dir);
+		       pid, dir);
 }
 
 static int
@@ -97,13 +108,15 @@ store_lock(const char *dir, int *ret_fd, struct err *e)
 {
 	owned(mem_freep) char *path = store_path(dir, "lock");
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct flock lock;
 	int r = 0;
 
 	if (fd < 0)
 		return file_error(e, "open", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		r = errno == EWOULDBLOCK ? lock_refused(fd, dir, e)
-					 : file_error(e, "lock", path);
+	if (lock_whole(fd, F_SETLK, &lock) < 0)
+		r = errno == EAGAIN || errno == EACCES
+			    ? lock_refused(fd, dir, e)
+			    : file_error(e, "lock", path);
 	if (r == 0)
 		r = write_pid(fd, path, e);
 	if (r < 0) {

@@ -142,19 +142,60 @@ T(what_is_written_is_read_back)
 	store_close(s);
 }
 
+/* Locks are a process's own: the second daemon has to be one. */
+static int
+second_daemon(pid_t first)
+{
+	struct stored got = { 0 };
+	struct store *other = NULL;
+	char pid[32];
+	struct err e;
+
+	snprintf(pid, sizeof(pid), "(pid %d)", (int)first);
+	if (store_open(root, on_done, NULL, &other, &got, &e) != -EBUSY)
+		return 1;
+	return strstr(e.msg, pid) == NULL;
+}
+
 T(a_second_daemon_is_refused_with_the_pid_of_the_first)
 {
 	struct stored got = { 0 };
-	struct store *s, *other = NULL;
-	struct err e;
-	char pid[32];
+	pid_t first = getpid(), child;
+	struct store *s;
+	int status;
 
 	make_root();
 	s = open_store(&got);
-	EQ(store_open(root, on_done, NULL, &other, &got, &e), -EBUSY);
-	snprintf(pid, sizeof(pid), "(pid %d)", (int)getpid());
-	OK(strstr(e.msg, pid) != NULL);
+	child = fork();
+	if (child == 0)
+		_exit(second_daemon(first));
+	EQ(waitpid(child, &status, 0), child);
+	EQ(status, 0);
 	store_close(s);
+}
+
+T(a_child_of_a_dead_daemon_does_not_hold_the_store)
+{
+	struct stored got = { 0 };
+	int until[2], status;
+	struct store *s;
+	pid_t daemon;
+	char c;
+
+	make_root();
+	EQ(pipe(until), 0);
+	daemon = fork();
+	if (daemon == 0) {
+		(void)open_store(&got);
+		close(until[1]);
+		if (fork() == 0)
+			(void)!read(until[0], &c, 1);
+		_exit(0);
+	}
+	EQ(waitpid(daemon, &status, 0), daemon);
+	s = open_store(&got);
+	store_close(s);
+	close(until[1]); /* the child of the dead one ends */
 }
 
 T(no_descriptor_is_left_to_children)
