@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -20,12 +21,21 @@
 #include "exec/image/own.h"
 #include "exec/image/tree.h"
 
-#define SELF "/proc/self/exe"
 #define BUILTIN_TAG "docker.io/swarm/whoami:latest"
 #define BUILTIN_REPOSITORY "docker.io/swarm/whoami"
 #define BUILTIN_PREFIX "whoami-"
 /* There is no tar of it; so its diff id is that of its name. */
 #define BUILTIN_LAYER "swarm/whoami layer 1"
+
+/* A program that is not static (a build for debugging) runs in no image of
+ * its own: then another binary can be named. */
+static const char *
+program(void)
+{
+	const char *named = getenv("SWARM_WHOAMI");
+
+	return str_empty(named) ? "/proc/self/exe" : named;
+}
 
 static void
 put_list(struct json *w, const char *key, const char *a, const char *b)
@@ -109,7 +119,7 @@ builtin_init(struct images *im)
 	r->architecture = archive_architecture();
 	r->os = "linux";
 	r->created = INT64_C(1735689600) * NS_PER_S; /* as in the config */
-	(void)stat(SELF, &st);			     /* of no size, then */
+	(void)stat(program(), &st);		     /* of no size, then */
 	r->size = st.st_size;
 }
 
@@ -131,7 +141,7 @@ cannot(const char *what, struct err *e)
 static int
 copy_self(int dir, struct err *e)
 {
-	own_fd int from = open(SELF, O_RDONLY | O_CLOEXEC);
+	own_fd int from = open(program(), O_RDONLY | O_CLOEXEC);
 	own_fd int to = openat(
 		dir, "swarm",
 		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0755);
@@ -183,7 +193,7 @@ builtin_layer(struct images *im, struct arena *a, const char **ret,
 	const char *path;
 	int r;
 
-	if (stat(SELF, &st) < 0)
+	if (stat(program(), &st) < 0)
 		return cannot("find the program of", e);
 	path = arena_printf(a, "layers/" BUILTIN_PREFIX "%llx-%llx-%llx",
 			    (unsigned long long)st.st_ino,
