@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 #include "exec/fs.h"
 
 #define LOG_BYTES_MAX (256U << 10)
+#define LOG_BYTES_KEPT (64U << 10)
 
 static const char *const clean_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -103,6 +105,19 @@ child_wait(pid_t pid)
 	return child_code(status);
 }
 
+/*
+ * Health checks that fail add to it every few seconds, for years, and it is
+ * in memory. What is read is the last lines, of what has just failed.
+ */
+static void
+keep_short(const char *log)
+{
+	struct stat st;
+
+	if (stat(log, &st) == 0 && st.st_size > LOG_BYTES_KEPT)
+		(void)!truncate(log, 0);
+}
+
 pid_t
 runtime_start(const struct runtime *rt, const char *const args[],
 	      const struct child_io *io, struct err *e)
@@ -116,6 +131,7 @@ runtime_start(const struct runtime *rt, const char *const args[],
 		r = fs_path(log, sizeof(log), e, "%s/runtime.log", rt->dir);
 	if (r < 0)
 		return r;
+	keep_short(log);
 	argv[n++] = rt->program;
 	argv[n++] = "--root";
 	argv[n++] = state;

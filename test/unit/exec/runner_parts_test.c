@@ -3,12 +3,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/str.h"
 #include "exec/fs.h"
 #include "exec/order.h"
+#include "exec/runtime.h"
 #include "exec/shim_proto.h"
 #include "exec/signals.h"
 #include "exec/volumes.h"
@@ -172,6 +174,28 @@ T(deep_trees_are_removed_and_links_are_not_followed)
 	OK(fs_exists(name));
 	EQ(fs_remove_tree(dir, &e), 0); /* again */
 	EQ(fs_remove_tree(outside, &e), 0);
+}
+
+/* Of a container whose health check fails for years. */
+T(the_runtimes_log_does_not_grow_for_ever)
+{
+	char dir[] = "/tmp/swarm-log-XXXXXX", path[PATH_MAX];
+	const struct runtime rt = { "/bin/true", dir, dir, "id" };
+	const char *const args[] = { "start", NULL };
+	static const off_t rows[][2] = { { 60000, 60000 }, { 70000, 0 } };
+	struct stat st;
+	struct err e;
+
+	OK(mkdtemp(dir) != NULL);
+	snprintf(path, sizeof(path), "%s/runtime.log", dir);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		EQ(fs_write(path, "", 0, 0600, &e), 0);
+		EQ(truncate(path, rows[i][0]), 0);
+		EQ(runtime_run(&rt, args), 0);
+		EQ(stat(path, &st), 0);
+		EQ(st.st_size, rows[i][1]);
+	}
+	EQ(fs_remove_tree(dir, &e), 0);
 }
 
 T(volume_names_are_no_paths)
