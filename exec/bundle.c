@@ -14,10 +14,17 @@
 #define CPU_PERIOD_US 100000
 
 static const char *const masked_paths[] = {
-	"/proc/asound",	     "/proc/acpi",	    "/proc/kcore",
-	"/proc/keys",	     "/proc/latency_stats", "/proc/timer_list",
-	"/proc/timer_stats", "/proc/sched_debug",   "/proc/scsi",
+	"/proc/asound",
+	"/proc/acpi",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
 	"/sys/firmware",
+	"/sys/devices/virtual/powercap",
 };
 static const char *const readonly_paths[] = {
 	"/proc/bus",	       "/proc/fs", "/proc/irq", "/proc/sys",

@@ -79,7 +79,7 @@ T(paths_are_masked_and_read_only_as_in_docker)
 	has("\"maskedPaths\":[\"/proc/asound\",\"/proc/acpi\",\"/proc/kcore\","
 	    "\"/proc/keys\",\"/proc/latency_stats\",\"/proc/timer_list\","
 	    "\"/proc/timer_stats\",\"/proc/sched_debug\",\"/proc/scsi\","
-	    "\"/sys/firmware\"]");
+	    "\"/sys/firmware\",\"/sys/devices/virtual/powercap\"]");
 	has("\"readonlyPaths\":[\"/proc/bus\",\"/proc/fs\",\"/proc/irq\","
 	    "\"/proc/sys\",\"/proc/sysrq-trigger\"]");
 }
