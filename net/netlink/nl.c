@@ -169,7 +169,11 @@ static int
 wait_for(struct nl *nl, struct wait *w, struct err *e)
 {
 	while (!w->done) {
-		ssize_t n = recv(nl->fd, nl->buf, sizeof(nl->buf), MSG_TRUNC);
+		struct sockaddr_nl from = { 0 };
+		socklen_t from_len = sizeof(from);
+		ssize_t n =
+			recvfrom(nl->fd, nl->buf, sizeof(nl->buf), MSG_TRUNC,
+				 (struct sockaddr *)&from, &from_len);
 		const struct nlmsghdr *h = (const void *)nl->buf;
 		int len = (int)n;
 
@@ -178,6 +182,8 @@ wait_for(struct nl *nl, struct wait *w, struct err *e)
 		if (n < 0)
 			return err_set(e, -errno, "No answer by netlink: %s.",
 				       strerror(errno));
+		if (from.nl_pid != 0)
+			continue; /* only the kernel's word counts */
 		if (n == 0 || (size_t)n > sizeof(nl->buf))
 			return err_set(e, -EMSGSIZE,
 				       "A netlink answer of %zd bytes cannot "
