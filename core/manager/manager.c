@@ -269,6 +269,8 @@ remark(struct manager *m)
 		m->v[i]->in_flight = false;
 	}
 	m->schedule |= m->tx_on_its_way;
+	m->nodes_changed |= m->tx_on_its_way && m->nodes_in_flight;
+	m->nodes_in_flight = false;
 	m->tx_on_its_way = false;
 }
 
@@ -283,6 +285,7 @@ manager_step(struct manager *m, struct now now, struct tx *tx)
 	if (m->nodes_changed) {
 		enforcer_nodes(m, &p);
 		m->nodes_changed = false;
+		m->nodes_in_flight = true;
 	}
 	services_step(m, &p, now);
 	if (m->schedule) {

@@ -129,6 +129,7 @@ struct manager {
 	struct watched **v;
 	size_t count, cap;
 	bool nodes_changed;
+	bool nodes_in_flight; /* the enforcer had a part in the last tx */
 	bool schedule;
 	bool tx_on_its_way;
 	struct failure *failures;

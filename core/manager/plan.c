@@ -120,6 +120,10 @@ plan_status(struct plan *p, struct draft *d, enum task_state state,
 	struct arena *a = object_arena(t);
 
 	check(t->status.state <= (int)state);
+	/* Readers of the API count on it, once there is a node (facts 12.5). */
+	if (t->status.container == NULL && !str_empty(t->node_id))
+		t->status.container =
+			arena_alloc(a, sizeof(*t->status.container));
 	t->status.state = state;
 	t->status.message = arena_strdup(a, message);
 	t->status.err = arena_strdup(a, err);

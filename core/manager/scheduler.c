@@ -373,9 +373,6 @@ assign(struct plan *p, struct draft *d, struct place *place,
 	struct task *t = plan_edit(p, d);
 
 	t->node_id = arena_strdup(object_arena(t), place->node->head.id);
-	/* Readers of the API take it for granted (facts 12.5). */
-	t->status.container =
-		arena_alloc(object_arena(t), sizeof(*t->status.container));
 	plan_status(p, d, TASK_ASSIGNED, message, "");
 	place_add(place, t);
 	place->of_service++;

@@ -12,6 +12,7 @@
 #include "core/base/str.h"
 #include "core/manager/constraint.h"
 #include "core/manager/manager_impl.h"
+#include "core/model/naming.h"
 
 #define MONITOR_NS (INT64_C(5) * NS_PER_S) /* where none is given */
 
@@ -170,6 +171,10 @@ flight_is_over(struct work *k, struct flight *f)
 		return true;
 	if (f->until_ms == 0) {
 		found = look_at(k, slot);
+		/* Only the old one is there: what began the flight was
+		 * refused, so nothing did. */
+		if (found.dirty && found.clean == NULL && slot_is_live(slot))
+			return true;
 		if (!found.clean_has_run && !found.ended_for_good)
 			return false;
 		f->until_ms = k->p->now.mono_ms +
@@ -229,6 +234,13 @@ state_of(const struct service *s)
 	return s->update_status == NULL ? 0 : s->update_status->state;
 }
 
+static bool
+is_active(const struct service *s)
+{
+	return state_of(s) == UPDATE_UPDATING ||
+	       state_of(s) == UPDATE_ROLLBACK_STARTED;
+}
+
 static void
 begin(struct work *k)
 {
@@ -254,6 +266,19 @@ complete(struct work *k)
 	s->update_status->message =
 		arena_strdup(object_arena(s),
 			     back ? "rollback completed" : "update completed");
+}
+
+static void
+pause_for(struct work *k, const struct task *t)
+{
+	struct service *s = plan_service_edit(k->p, k->s);
+	bool back = state_of(k->s) == UPDATE_ROLLBACK_STARTED;
+
+	s->update_status->state = back ? UPDATE_ROLLBACK_PAUSED : UPDATE_PAUSED;
+	s->update_status->message = arena_printf(
+		object_arena(s),
+		"%s paused due to failure or early termination of task %s",
+		back ? "rollback" : "update", t->head.id);
 }
 
 /*
@@ -300,6 +325,29 @@ retire_spare(struct work *k, struct slot *slot, const struct draft *keep)
 			plan_desire(k->p, slot->v[i], TASK_SHUTDOWN);
 }
 
+/*
+ * The new task of a start-first update that ended, and that the policy does
+ * not replace: the old one goes on, and the update cannot. (One that ended
+ * before this update began does not count, even if its spec was the same.)
+ */
+static const struct task *
+gave_up(const struct work *k, const struct slot *slot)
+{
+	const struct task *last = NULL;
+
+	for (size_t i = 0; i < slot->count; i++) {
+		const struct task *t = draft_task(slot->v[i]);
+
+		if (!slot->v[i]->deleted &&
+		    t->spec_version == k->s->spec_version)
+			last = t;
+	}
+	if (last == NULL || !task_state_ended(last->status.state) ||
+	    restart_is_wanted(slot, last))
+		return NULL;
+	return last;
+}
+
 static void
 slot_start(struct work *k, struct slot *slot)
 {
@@ -320,33 +368,84 @@ has_room(const struct work *k)
 	return max == 0 || k->w->flight_count < max;
 }
 
+/*
+ * What was begun in a slot is brought to its end, also while the update is
+ * paused: where the new task runs, the old one goes. True if that is so.
+ */
+static bool
+slot_finish(struct work *k, struct slot *slot, const struct finding *f)
+{
+	if (!f->clean_runs || !(f->dirty || f->spare))
+		return false;
+	if (f->dirty)
+		retire_dirty(k, slot);
+	else
+		retire_spare(k, slot, f->clean);
+	return true;
+}
+
+/* Updates that overtook each other may have left several old tasks. */
+static void
+keep_one(struct work *k, struct slot *slot)
+{
+	const struct draft *keep = NULL;
+
+	for (size_t i = 0; i < slot->count; i++) {
+		const struct task *t = draft_task(slot->v[i]);
+
+		if (!slot->v[i]->deleted && t->desired_state <= TASK_RUNNING &&
+		    t->status.state == TASK_RUNNING)
+			keep = slot->v[i];
+	}
+	if (keep != NULL)
+		retire_spare(k, slot, keep);
+}
+
 /* True if there is something left to do in the slot. */
 static bool
-slot_update(struct work *k, struct slot *slot)
+slot_update(struct work *k, struct slot *slot, bool paused)
 {
 	struct finding f = look_at(k, slot);
 
-	if (f.spare && f.clean_runs && !f.dirty) {
-		retire_spare(k, slot, f.clean);
+	if (slot_finish(k, slot, &f))
 		return true;
-	}
 	if (!f.dirty || !restart_slot_is_held(slot))
 		return false;
-	if (f.clean != NULL && f.clean_runs)
-		retire_dirty(k, slot);
-	else if (f.clean == NULL && has_room(k) && !has_flight(k->w, slot) &&
-		 !plan_is_full(k->p))
+	if (paused && f.clean == NULL)
+		keep_one(k, slot);
+	if (!paused && f.clean == NULL && has_room(k) &&
+	    !has_flight(k->w, slot) && !plan_is_full(k->p))
 		slot_start(k, slot);
 	return true;
+}
+
+/* May no slot be begun? */
+static bool
+is_paused(struct work *k)
+{
+	int state = state_of(k->s);
+
+	if (!is_active(k->s))
+		return state == UPDATE_PAUSED ||
+		       state == UPDATE_ROLLBACK_PAUSED;
+	for (size_t i = 0; i < k->slots.count; i++) {
+		const struct slot *slot = k->slots.v[i];
+		struct finding f = look_at(k, slot);
+		const struct task *t = gave_up(k, slot);
+
+		if (!f.dirty || f.clean != NULL || !slot_is_live(slot) ||
+		    t == NULL)
+			continue;
+		pause_for(k, t);
+		return true;
+	}
+	return false;
 }
 
 void
 update_slots(struct work *k)
 {
-	int state = state_of(k->s);
-	bool active =
-		state == UPDATE_UPDATING || state == UPDATE_ROLLBACK_STARTED;
-	bool left = false;
+	bool active = is_active(k->s), paused, left = false;
 
 	if (k->w->flights_of != k->s->spec_version) {
 		update_forget(k->w);
@@ -355,14 +454,13 @@ update_slots(struct work *k)
 		if (active)
 			flights_rebuild(k);
 	}
-	if (state == UPDATE_PAUSED || state == UPDATE_ROLLBACK_PAUSED)
-		return;
+	paused = is_paused(k);
 	flights_land(k);
 	for (size_t i = 0; i < k->slots.count; i++)
-		left |= slot_update(k, k->slots.v[i]);
-	if (left && state == 0)
+		left |= slot_update(k, k->slots.v[i], paused);
+	if (left && state_of(k->s) == 0)
 		begin(k);
-	if (left || !active || k->w->flight_count > 0)
+	if (left || !active || paused || k->w->flight_count > 0)
 		k->w->watched_until_ms = 0;
 	else if (was_watched(k))
 		complete(k);

@@ -192,6 +192,107 @@ T(start_first_stops_the_old_task_when_the_new_one_runs)
 	ct_fini(&c);
 }
 
+/* Else it would go on "updating" for ever, and say nothing. */
+T(start_first_pauses_when_the_policy_gives_the_new_task_up)
+{
+	static const struct {
+		const char *name;
+		enum restart_condition condition;
+		int ends;
+		bool fresh_leader;
+	} rows[] = {
+		{ "no restarts", RESTART_NONE, TASK_FAILED, false },
+		{ "new leader", RESTART_NONE, TASK_FAILED, true },
+		{ "complete", RESTART_ON_FAILURE, TASK_COMPLETE, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct update_config u = { .parallelism = 1,
+						 .order = ORDER_START_FIRST };
+		struct cluster_test c;
+		const struct task *t;
+		struct service *s;
+		char says[160];
+
+		T_ROW(rows[i].name);
+		start(&c, 2, &u);
+		s = ct_service_edit(&c, "web");
+		s->spec.task.container->image = "v2";
+		ct_restart(s)->condition = rows[i].condition;
+		ct_service_put(&c, s);
+		ct_wait_ms(&c, 1);
+		t = ct_task(&c, "web", 1);
+		snprintf(says, sizeof(says),
+			 "update paused due to failure or early termination "
+			 "of task %s",
+			 t->head.id);
+		ct_report(&c, t, rows[i].ends);
+		if (rows[i].fresh_leader)
+			ct_new_leader(&c);
+		ct_settle(&c);
+		EQ(update_state(&c), UPDATE_PAUSED);
+		EQ_STR(ct_service(&c, "web")->update_status->message, says);
+		ct_wait_ms(&c, 60000);
+		EQ(live(&c, "whoami"), 2);
+		EQ(ct_tasks(&c, "web").count, 3);
+		new_image(&c, "v3");
+		EQ(update_state(&c), UPDATE_UPDATING);
+		ct_fini(&c);
+	}
+}
+
+T(a_paused_update_leaves_one_task_in_a_slot)
+{
+	const struct update_config u = { .parallelism = 1,
+					 .order = ORDER_START_FIRST };
+	struct cluster_test c;
+	struct service *s;
+	char second[32];
+
+	start(&c, 1, &u);
+	new_image(&c, "v2");
+	ct_wait_ms(&c, 1);
+	snprintf(second, sizeof(second), "%s", ct_task(&c, "web", 1)->head.id);
+	s = ct_service_edit(&c, "web");
+	s->spec.task.container->image = "v3";
+	ct_restart(s)->condition = RESTART_NONE;
+	ct_wait_ms(&c, 1);
+	ct_service_put(&c, s);
+	EQ(ct_tasks(&c, "web").count, 3);
+	ct_reports(&c, ct_task(&c, "web", 1), TASK_FAILED);
+	EQ(update_state(&c), UPDATE_PAUSED);
+	ct_reports(&c, state_get(c.state, OBJECT_TASK, second), TASK_RUNNING);
+	EQ(live(&c, "v2"), 1);
+	EQ(live(&c, "whoami"), 0);
+	ct_fini(&c);
+}
+
+T(what_ended_under_the_same_spec_before_pauses_nothing)
+{
+	const struct update_config u = { .parallelism = 1,
+					 .order = ORDER_START_FIRST };
+	struct cluster_test c;
+	struct service *s;
+
+	start(&c, 1, &u);
+	s = ct_service_edit(&c, "web");
+	ct_restart(s)->condition = RESTART_NONE;
+	ct_service_put(&c, s);
+	ct_work(&c);
+	ct_reports(&c, ct_task(&c, "web", 1), TASK_FAILED);
+	new_image(&c, "v2");
+	ct_wait_ms(&c, 1);
+	ct_work(&c);
+	EQ(live(&c, "v2"), 1);
+	new_image(&c, "whoami"); /* as the failed one was */
+	ct_wait_ms(&c, 1);
+	EQ(update_state(&c), UPDATE_UPDATING);
+	ct_work(&c);
+	EQ(live(&c, "whoami"), 1);
+	EQ(live(&c, "v2"), 0);
+	ct_fini(&c);
+}
+
 T(a_new_task_of_start_first_that_fails_is_tried_again)
 {
 	struct cluster_test c;
@@ -344,6 +445,34 @@ T(a_rollback_says_that_it_is_one)
 	EQ_STR(ct_service(&c, "web")->update_status->message,
 	       "rollback completed");
 	ct_fini(&c);
+}
+
+T(an_update_whose_first_change_is_refused_begins_anew)
+{
+	static const enum update_order orders[] = { ORDER_STOP_FIRST,
+						    ORDER_START_FIRST };
+
+	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+		const struct update_config u = { .parallelism = 1,
+						 .order = orders[i] };
+		struct tx refused = { 0 };
+		struct cluster_test c;
+		struct service *s;
+
+		T_ROW(i == 0 ? "stop-first" : "start-first");
+		start(&c, 2, &u);
+		s = ct_service_edit(&c, "web");
+		s->spec.task.container->image = "v2";
+		ct_put(&c, s, TX_ANY);
+		manager_step(c.manager, c.now, &refused);
+		OK(refused.count > 0);
+		tx_fini(&refused);
+		ct_settle(&c);
+		ct_work(&c);
+		EQ(live(&c, "v2"), 2);
+		EQ(final_state(&c), UPDATE_COMPLETED);
+		ct_fini(&c);
+	}
 }
 
 T(a_paused_update_does_nothing)
