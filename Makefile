@@ -122,7 +122,7 @@ SIM_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
 $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
 	$(call say,ld $@)
 	$(Q)$(CC) $(CFLAGS) $(if $(SAN),$(LDMODE)) -o $@ $(SIM_OBJS) \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+		-Wl,--wrap=raft_propose -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 sim: $(B)/test/sim/sim
 	$(B)/test/sim/sim 1 $(SEEDS)
 

@@ -54,6 +54,33 @@ check_growth(struct world *w, const struct task *t)
 	s->desired = t->desired_state;
 }
 
+/* What went wrong says why; and readers count on a container's status. */
+static void
+check_shown(struct world *w, const struct task *t)
+{
+	bool bad = t->status.state == TASK_FAILED ||
+		   t->status.state == TASK_REJECTED;
+
+	if (bad && str_empty(t->status.err))
+		world_fail(w, "task %s is %d and does not say why", t->head.id,
+			   t->status.state);
+	if (!str_empty(t->node_id) && t->status.container == NULL)
+		world_fail(w, "task %s shows no container status", t->head.id);
+}
+
+/* No two tasks may be reached by one port of the host. */
+void
+check_ports(struct world *w, const struct port_wish *v, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (v[i].published == v[k].published &&
+			    v[i].protocol == v[k].protocol)
+				world_fail(w, "port %d is %s's and %s's",
+					   v[i].published, v[i].task_id,
+					   v[k].task_id);
+}
+
 static void
 trace_gone(struct world *w, const struct state *s)
 {
@@ -103,19 +130,35 @@ check_service_tasks(struct world *w, const struct service *s)
 			check_slot(w, &span, i);
 }
 
+/* Once all is written, a crash must not undo a leave that has begun. */
+static void
+check_leaving(struct world *w)
+{
+	bool leaving = node_id(w->node) != NULL && node_state(w->node) == NULL;
+
+	if (leaving && w->disk.pending_count == 0 &&
+	    disk_row(&w->disk, TABLE_IDENTITY, "leaving") == NULL)
+		world_fail(w, "the disk does not say that the cluster is "
+			      "being left");
+}
+
 void
 check_after_commit(struct world *w)
 {
 	const struct state *s = node_state(w->node);
 	const char *bad = disk_check(&w->disk);
 
+	check_leaving(w);
+
 	if (bad != NULL)
 		world_fail(w, "on the disk: %s", bad);
 	/* Before it leads again it is behind what was committed. */
 	if (s == NULL || !node_is_leader(w->node))
 		return;
-	for (size_t i = 0; i < state_count(s, OBJECT_TASK); i++)
+	for (size_t i = 0; i < state_count(s, OBJECT_TASK); i++) {
 		check_growth(w, state_at(s, OBJECT_TASK, i));
+		check_shown(w, state_at(s, OBJECT_TASK, i));
+	}
 	trace_gone(w, s);
 	for (size_t i = 0; i < state_count(s, OBJECT_SERVICE); i++)
 		check_service_tasks(w, state_at(s, OBJECT_SERVICE, i));
@@ -157,6 +200,28 @@ check_known(struct world *w, const struct state *s, int service)
 	k->asked_count = 0;
 }
 
+static void
+check_known_node(struct world *w, const struct state *s)
+{
+	const struct node_object *n =
+		state_get(s, OBJECT_NODE, node_id(w->node));
+	struct known_node *k = &w->known_node;
+	bool fine;
+
+	if (n == NULL) {
+		world_fail(w, "the node's own object is gone");
+		return;
+	}
+	fine = n->spec.availability == k->acked;
+	for (size_t i = 0; i < k->asked_count; i++)
+		fine = fine || k->asked[i].availability == n->spec.availability;
+	if (!fine)
+		world_fail(w, "the node is %d, but %d was acknowledged",
+			   n->spec.availability, k->acked);
+	k->acked = n->spec.availability;
+	k->asked_count = 0;
+}
+
 /* Called once the node has taken office again. */
 void
 check_after_start(struct world *w)
@@ -173,13 +238,17 @@ check_after_start(struct world *w)
 	if (!is_in) {
 		w->maybe_out = false;
 		memset(w->known, 0, sizeof(w->known));
+		w->known_node = (struct known_node){ .acked = NODE_ACTIVE };
 	}
+	if (disk_row(&w->disk, TABLE_IDENTITY, "leaving") != NULL && s != NULL)
+		world_fail(w, "a cluster that was left is back");
 	if (s == NULL || w->maybe_out)
 		return;
 	if (state_cluster(s) == NULL)
 		world_fail(w, "there is a cluster without a cluster object");
 	for (int i = 0; i < SERVICES; i++)
 		check_known(w, s, i);
+	check_known_node(w, s);
 }
 
 /* ---- in the end
@@ -194,27 +263,94 @@ running(const struct world *w, const char *task_id)
 	return 0;
 }
 
+/* The youngest task of the slot that t is in: did that end for good? */
+static bool
+is_done(const struct task_span *span, const struct task *t)
+{
+	const struct restart_policy *r = t->spec.restart;
+	bool failed = t->status.state != TASK_COMPLETE;
+
+	for (size_t i = 0; i < span->count; i++)
+		if (span->v[i]->slot == t->slot &&
+		    span->v[i]->head.version.index > 0 &&
+		    (span->v[i]->head.created_at > t->head.created_at ||
+		     is_live(span->v[i])))
+			return false;
+	if (r == NULL || t->status.state <= TASK_RUNNING)
+		return false;
+	return r->condition == RESTART_NONE ||
+	       (r->condition == RESTART_ON_FAILURE && !failed);
+}
+
+static void
+check_history(struct world *w, const struct service *s,
+	      const struct task_span *span)
+{
+	for (size_t i = 0; i < span->count; i++) {
+		size_t count = 0;
+
+		for (size_t k = 0; k < span->count; k++)
+			count += span->v[k]->slot == span->v[i]->slot;
+		if (count > HISTORY_MAX)
+			world_fail(w, "service %s keeps %d tasks in slot %d",
+				   s->spec.name, (int)count,
+				   (int)span->v[i]->slot);
+		if (span->v[i]->status.state <= TASK_PENDING &&
+		    str_empty(span->v[i]->status.err))
+			world_fail(w, "task %s waits and does not say why",
+				   span->v[i]->head.id);
+	}
+}
+
+static bool
+is_active(const struct world *w)
+{
+	const struct node_object *n =
+		state_get(node_state(w->node), OBJECT_NODE, node_id(w->node));
+
+	return n->spec.availability == NODE_ACTIVE;
+}
+
+static void
+check_update(struct world *w, const struct service *s)
+{
+	const struct update_status *u = s->update_status;
+
+	if (u != NULL && (u->state == UPDATE_UPDATING ||
+			  u->state == UPDATE_ROLLBACK_STARTED))
+		world_fail(w, "the update of %s never ends: %d", s->spec.name,
+			   u->state);
+}
+
 static void
 check_service_runs(struct world *w, const struct service *s)
 {
 	struct task_span span =
 		state_tasks_of_service(node_state(w->node), s->head.id);
-	uint64_t up = 0, containers = 0, want;
+	uint64_t up = 0, done = 0, containers = 0, want;
 
 	want = service_is_global(&s->spec) ? 1 : service_replicas(&s->spec);
+	check_history(w, s, &span);
 	for (size_t i = 0; i < span.count; i++) {
 		const struct task *t = span.v[i];
 
+		done += is_done(&span, t);
 		if (t->desired_state != TASK_RUNNING ||
 		    t->status.state != TASK_RUNNING)
 			continue;
 		up++;
 		containers += running(w, t->head.id);
 	}
-	if (up != want || containers != want)
+	if (is_active(w))
+		check_update(w, s);
+	else
+		want = done = 0; /* drained */
+	if (up + done != want || containers != up)
 		world_fail(w,
-			   "service %s: %d tasks, %d containers run, want %d",
-			   s->spec.name, (int)up, (int)containers, (int)want);
+			   "service %s: %d tasks, %d containers run, %d are "
+			   "done, want %d",
+			   s->spec.name, (int)up, (int)containers, (int)done,
+			   (int)want);
 }
 
 static void
@@ -239,6 +375,8 @@ check_converged(struct world *w)
 
 	for (size_t i = 0; i < w->container_count; i++)
 		check_container_known(w, &w->containers[i]);
+	if (s == NULL && node_id(w->node) != NULL)
+		world_fail(w, "the cluster is never quite left");
 	if (s == NULL)
 		return;
 	for (size_t i = 0; i < state_count(s, OBJECT_SERVICE); i++)

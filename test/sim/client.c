@@ -63,13 +63,25 @@ spec_text(char *ret, size_t size, int service, const struct asked_for *a,
 	  struct world *w)
 {
 	static const char *const condition[] = { "any", "any", "on-failure",
-						 "any" };
-	char mode[64] = "{\"Global\":{}}";
+						 "none" };
+	static const char *const check[] = {
+		"",
+		",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],"
+		"\"Interval\":2000000000,\"Retries\":2}",
+	};
+	const char *when = condition[dice(w, ARRAY_LEN(condition))];
+	char mode[64] = "{\"Global\":{}}", ports[160] = "";
+	/* Who holds a port cannot stay while the next one starts. */
+	bool port = (service == GLOBAL_SERVICE || a->replicas < 2) &&
+		    dice(w, 3) == 0;
+	bool start_first = !port && dice(w, 4) == 0;
 
-	/* After a run that ended well on-failure does not start again, so in
-	 * the end such a service may have fewer than its replicas. */
-	const char *when = condition[dice(w, 2)];
-
+	if (port)
+		snprintf(ports, sizeof(ports),
+			 ",\"EndpointSpec\":{\"Ports\":[{\"TargetPort\":80,"
+			 "\"PublishedPort\":%d,\"PublishMode\":\"host\"},"
+			 "{\"TargetPort\":81,\"PublishMode\":\"host\"}]}",
+			 8000 + service);
 	if (service != GLOBAL_SERVICE)
 		snprintf(mode, sizeof(mode),
 			 "{\"Replicated\":{\"Replicas\":%llu}}",
@@ -77,15 +89,16 @@ spec_text(char *ret, size_t size, int service, const struct asked_for *a,
 	snprintf(ret, size,
 		 "{\"Name\":\"s_%d\",\"Labels\":{\"rev\":\"%llu\"},"
 		 "\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":\"img:%d\","
-		 "\"Env\":[\"R=%d\"]},"
+		 "\"Env\":[\"R=%d\"]%s},"
 		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}},"
 		 "\"Mode\":%s,"
 		 "\"UpdateConfig\":{\"Parallelism\":%d,\"Delay\":%d,"
-		 "\"Order\":\"%s\"}}",
+		 "\"Order\":\"%s\"}%s}",
 		 service, (unsigned long long)a->rev, (int)dice(w, 2),
-		 (int)dice(w, 2), when, (int)dice(w, 3) * 1000000000, mode,
-		 (int)dice(w, 3), (int)dice(w, 2) * 500000000,
-		 dice(w, 4) ? "stop-first" : "start-first");
+		 (int)dice(w, 2), check[dice(w, 2)], when,
+		 (int)dice(w, 3) * 1000000000, mode, (int)dice(w, 3),
+		 (int)dice(w, 2) * 500000000,
+		 start_first ? "start-first" : "stop-first", ports);
 }
 
 static void
@@ -146,6 +159,91 @@ update(struct world *w, int service)
 	spec_text(body, sizeof(body), service, a, w);
 	may_become(w, service, a->rev);
 	send(w, a, name, &q, body);
+}
+
+static void
+roll_back(struct world *w, int service)
+{
+	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_UPDATE);
+	const struct service *now = NULL;
+	struct query q = { .v = { { "rollback", "previous" } }, .count = 1 };
+	char version[24] = "5", name[16];
+
+	snprintf(name, sizeof(name), "s_%d", service);
+	if (node_state(w->node) != NULL)
+		now = state_service_named(node_state(w->node), name);
+	a->service = service;
+	a->rev = 0;
+	if (now != NULL)
+		snprintf(version, sizeof(version), "%llu",
+			 (unsigned long long)now->head.version.index);
+	/* The version sees to it that no other spec comes back. */
+	if (now != NULL && now->previous_spec != NULL)
+		check(str_to_u64(kvs_get(&now->previous_spec->labels, "rev"),
+				 &a->rev));
+	q.v[q.count++] = (struct kv){ "version", version };
+	if (a->rev != 0)
+		may_become(w, service, a->rev);
+	send(w, a, name, &q, NULL);
+}
+
+static const struct node_object *
+own_node(const struct world *w)
+{
+	if (w->node == NULL || node_state(w->node) == NULL)
+		return NULL;
+	return state_get(node_state(w->node), OBJECT_NODE, node_id(w->node));
+}
+
+static void
+set_availability(struct world *w, int availability)
+{
+	static const char *const words[] = { [NODE_ACTIVE] = "active",
+					     [NODE_PAUSE] = "pause",
+					     [NODE_DRAIN] = "drain" };
+	const struct node_object *now = own_node(w);
+	struct known_node *k = &w->known_node;
+	struct query q = { 0 };
+	struct asked_for *a;
+	char version[24], body[80];
+
+	if (now == NULL || k->asked_count == ARRAY_LEN(k->asked))
+		return;
+	a = ask_for(w, ASKED_CHANGE, OP_NODE_UPDATE);
+	a->availability = availability;
+	k->asked[k->asked_count].id = a->id;
+	k->asked[k->asked_count++].availability = availability;
+	snprintf(version, sizeof(version), "%llu",
+		 (unsigned long long)now->head.version.index);
+	q.v[q.count++] = (struct kv){ "version", version };
+	snprintf(body, sizeof(body),
+		 "{\"Role\":\"manager\",\"Availability\":\"%s\"}",
+		 words[availability]);
+	send(w, a, node_id(w->node), &q, body);
+}
+
+static void
+load_image(struct world *w)
+{
+	struct event ev = { .type = EVENT_IMAGES };
+
+	w->has_image[1] = true;
+	world_give(w, &ev);
+}
+
+/* Images come and go; so does the node's readiness for tasks. */
+static void
+change_host(struct world *w)
+{
+	static const int words[] = { NODE_ACTIVE, NODE_ACTIVE, NODE_PAUSE,
+				     NODE_DRAIN };
+
+	if (w->member && !w->maybe_out && dice(w, 2) == 0)
+		set_availability(w, words[dice(w, ARRAY_LEN(words))]);
+	else if (dice(w, 3) == 0)
+		w->has_image[1] = false;
+	else
+		load_image(w);
 }
 
 static void
@@ -236,10 +334,14 @@ client_ask(struct world *w)
 		client_init(w);
 	else if (what < 20 && can_ask(w, service))
 		create(w, service);
-	else if (what < 50 && can_ask(w, service))
+	else if (what < 45 && can_ask(w, service))
 		update(w, service);
+	else if (what < 50 && can_ask(w, service))
+		roll_back(w, service);
 	else if (what < 60 && can_ask(w, service))
 		remove_service(w, service);
+	else if (what < 70)
+		change_host(w);
 	else if (what < 80)
 		read_something(w);
 	else if (what < 90)
@@ -316,7 +418,27 @@ take_membership(struct world *w, const struct asked_for *a, int status)
 	if (a->op == OP_SWARM_LEAVE && status == 200) {
 		w->member = w->maybe_in = w->maybe_out = false;
 		memset(w->known, 0, sizeof(w->known));
+		w->known_node = (struct known_node){ .acked = NODE_ACTIVE };
 	}
+}
+
+/* A node's update names the version that it is of, so one that is made voids
+ * all that were asked for before. */
+static void
+take_availability(struct world *w, const struct asked_for *a, int status)
+{
+	struct known_node *k = &w->known_node;
+	size_t kept = 0;
+
+	if (status == 503)
+		return; /* it may still be made */
+	if (status < 300)
+		k->acked = a->availability;
+	for (size_t i = 0; i < k->asked_count; i++)
+		if (k->asked[i].id > a->id ||
+		    (status >= 300 && k->asked[i].id < a->id))
+			k->asked[kept++] = k->asked[i];
+	k->asked_count = kept;
 }
 
 void
@@ -342,6 +464,8 @@ client_reply(struct world *w, const struct effect *e)
 	if (a->kind == ASKED_STREAM && e->status < 400)
 		world_fail(w, "a stream was answered at once");
 	take_membership(w, a, e->status);
+	if (a->availability != 0)
+		take_availability(w, a, e->status);
 	if (a->service < 0)
 		return;
 	if (e->status < 300) {
@@ -357,4 +481,21 @@ client_daemon_died(struct world *w)
 {
 	for (size_t i = 0; i < w->asked_count; i++)
 		w->asked[i].ended = true;
+}
+
+void
+client_finish(struct world *w)
+{
+	const struct node_object *now = own_node(w);
+	const struct asked_for *last = find(w, w->finish_request);
+
+	if (w->node != NULL && !w->has_image[1])
+		load_image(w);
+	if (now == NULL || !node_is_leader(w->node) ||
+	    (last != NULL && !last->ended) ||
+	    now->spec.availability == w->last_availability)
+		return;
+	w->known_node.asked_count = 0; /* whatever it is: this one counts */
+	w->finish_request = w->next_request + 1;
+	set_availability(w, w->last_availability);
 }

@@ -111,6 +111,16 @@ disk_stored(const struct disk *d, struct stored *ret)
 				.row_count = d->row_count };
 }
 
+const struct batch_row *
+disk_row(const struct disk *d, int table, const char *key)
+{
+	for (size_t i = 0; i < d->row_count; i++)
+		if (d->rows[i].table == table &&
+		    strcmp(d->rows[i].key, key) == 0)
+			return &d->rows[i];
+	return NULL;
+}
+
 uint64_t
 disk_last(const struct disk *d)
 {

@@ -47,7 +47,8 @@ report(struct world *w, const struct container *c, enum runner_news news,
 	r.task_id = id;
 	if (news == RUNNER_PROBED) {
 		r.probe_id = c->probe_id[0];
-		r.exit_code = 0;
+		r.exit_code = !w->calm && dice(w, 3) == 0;
+		r.timed_out = !w->calm && dice(w, 6) == 0;
 	}
 	world_trace(w, "report %d of %.5s phase %d %s", news, id, r.phase,
 		    err ? err : "");
@@ -67,16 +68,39 @@ duration(struct world *w, enum runner_verb verb)
 static void
 check_remembered(struct world *w, const struct runner_order *o)
 {
-	const struct disk *d = &w->disk;
-
 	if (o->verb != RUNNER_PREPARE && o->verb != RUNNER_START)
 		return;
-	for (size_t i = 0; i < d->row_count; i++)
-		if (d->rows[i].table == TABLE_WORKER &&
-		    strcmp(d->rows[i].key, o->task_id) == 0)
-			return;
-	world_fail(w, "order %d for %s came before its row was on the disk",
-		   o->verb, o->task_id);
+	if (disk_row(&w->disk, TABLE_WORKER, o->task_id) == NULL)
+		world_fail(w,
+			   "order %d for %s came before its row was on the "
+			   "disk",
+			   o->verb, o->task_id);
+}
+
+/* What runs keeps its address for itself. */
+static void
+check_address(struct world *w, const struct runner_order *o)
+{
+	if (o->verb != RUNNER_PREPARE || o->address == NULL)
+		return;
+	for (size_t i = 0; i < w->container_count; i++) {
+		const struct container *c = &w->containers[i];
+
+		if (c->phase == RUNNER_PHASE_RUNNING &&
+		    strcmp(c->task_id, o->task_id) != 0 &&
+		    strcmp(c->address, o->address) == 0)
+			world_fail(w, "%s and %s both get %s", o->task_id,
+				   c->task_id, o->address);
+	}
+}
+
+static void
+note_task(struct container *c, const struct runner_order *o)
+{
+	if (o->verb != RUNNER_PREPARE)
+		return;
+	c->image = str_eq(o->task->spec.container->image, "img:1");
+	snprintf(c->address, sizeof(c->address), "%s", str_or(o->address, ""));
 }
 
 void
@@ -85,6 +109,7 @@ runner_take(struct world *w, const struct runner_order *o)
 	struct container *c = find(w, o->task_id);
 
 	check_remembered(w, o);
+	check_address(w, o);
 	world_trace(w, "order %d for %.5s", o->verb, o->task_id);
 	if (c == NULL) {
 		if (w->container_count == CONTAINERS_MAX) {
@@ -108,6 +133,7 @@ runner_take(struct world *w, const struct runner_order *o)
 		world_fail(w, "too many orders wait for %s", o->task_id);
 		return;
 	}
+	note_task(c, o);
 	if (c->todo_count == 0)
 		c->due_ms = duration(w, o->verb);
 	c->probe_id[c->todo_count] = o->probe_id;
@@ -159,8 +185,12 @@ do_start(struct world *w, struct container *c)
 static void
 do_prepare(struct world *w, struct container *c)
 {
-	if (fails(w)) {
+	if (!w->has_image[c->image]) {
 		report(w, c, RUNNER_FAILED, "No such image");
+		return;
+	}
+	if (fails(w)) {
+		report(w, c, RUNNER_FAILED, "cannot prepare");
 		return;
 	}
 	c->phase = RUNNER_PHASE_CREATED;

@@ -193,8 +193,10 @@ carry_out(struct world *w, const struct effect *e)
 	case EFFECT_WIPE:
 		wipe(w);
 		return;
-	case EFFECT_LOGS:
 	case EFFECT_PORTS:
+		check_ports(w, e->ports, e->port_count);
+		return;
+	case EFFECT_LOGS:
 		return;
 	}
 }
@@ -349,6 +351,7 @@ calm_down(struct world *w)
 	w->calm = true;
 	for (size_t i = 0; i < w->container_count; i++)
 		w->containers[i].exit_ms = UINT64_MAX;
+	client_finish(w);
 	while (!w->failed && w->now.mono_ms < end) {
 		uint64_t due = next_due(w);
 
@@ -356,6 +359,7 @@ calm_down(struct world *w)
 			break;
 		advance(w, due);
 		one_step(w);
+		client_finish(w);
 		if (w->steps > STEPS_MAX)
 			world_fail(w, "it never comes to rest");
 	}
@@ -398,6 +402,11 @@ run(uint64_t seed, bool trace)
 	w.containers = mem_new_array(CONTAINERS_MAX, sizeof(*w.containers));
 	w.asked = mem_new_array(REQUESTS_MAX, sizeof(*w.asked));
 	w.seen = mem_new_array(TASKS_MAX, sizeof(*w.seen));
+	w.known_node.acked = NODE_ACTIVE;
+	w.has_image[0] = true;
+	w.has_image[1] = dice(&w, 2) == 0;
+	w.last_availability = dice(&w, 4) == 0 ? NODE_DRAIN : NODE_ACTIVE;
+	fault_world(&w);
 	start(&w);
 	chaos(&w);
 	calm_down(&w);

@@ -15,6 +15,8 @@
 #define CONTAINERS_MAX 512
 #define REQUESTS_MAX 4096
 #define TASKS_MAX 4096
+#define IMAGES 2 /* img:0, img:1; img:1 may be missing */
+#define HISTORY_MAX 5
 
 /* ---- the disk -------------------------------------------------------------
  */
@@ -40,6 +42,8 @@ void disk_erase(struct disk *d);
 void disk_stored(const struct disk *d, struct stored *ret);
 uint64_t disk_last(const struct disk *d);
 const char *disk_check(const struct disk *d); /* NULL: whole */
+const struct batch_row *disk_row(const struct disk *d, int table,
+				 const char *key);
 
 /* ---- the runner ------------------------------------------------------------
  */
@@ -54,6 +58,8 @@ struct container {
 	size_t todo_count;
 	uint64_t due_ms;  /* when the first is done */
 	uint64_t exit_ms; /* when it ends by itself */
+	int image;
+	char address[24];
 };
 
 /* ---- who asks
@@ -66,8 +72,9 @@ struct asked_for {
 	enum asked kind;
 	enum op op;
 	bool ended;
-	int service;  /* 0 .. SERVICES - 1, or -1 */
-	uint64_t rev; /* what it was to become; 0: removed */
+	int service;	  /* 0 .. SERVICES - 1, or -1 */
+	int availability; /* of NODE_UPDATE; 0: no such request */
+	uint64_t rev;	  /* what it was to become; 0: removed */
 	uint64_t replicas;
 };
 
@@ -76,6 +83,16 @@ struct known {
 	uint64_t acked_rev;	/* 0: acknowledged as not there */
 	uint64_t acked_seq;	/* the request that said so */
 	uint64_t asked_rev[64]; /* may have happened since: rev, 0: removed */
+	size_t asked_count;
+};
+
+/* The same of the node's availability. */
+struct known_node {
+	int acked;
+	struct {
+		uint64_t id;
+		int availability;
+	} asked[16];
 	size_t asked_count;
 };
 
@@ -102,6 +119,10 @@ struct world {
 	size_t asked_count;
 	uint64_t next_request, next_rev;
 	struct known known[SERVICES];
+	struct known_node known_node;
+	int last_availability; /* what it is to be in the end */
+	uint64_t finish_request;
+	bool has_image[IMAGES];
 	bool member;	/* acknowledged */
 	bool maybe_in;	/* init was asked for */
 	bool maybe_out; /* leave was asked for */
@@ -131,7 +152,13 @@ void client_ask(struct world *w);
 void client_reply(struct world *w, const struct effect *e);
 void client_daemon_died(struct world *w);
 void client_init(struct world *w);
+/* Called while it is calm: sees to it that the end can be judged. */
+void client_finish(struct world *w);
 
+/* Whose raft refuses things from now on. */
+void fault_world(struct world *w);
+
+void check_ports(struct world *w, const struct port_wish *v, size_t count);
 void check_after_commit(struct world *w);
 void check_after_start(struct world *w);
 void check_converged(struct world *w);
