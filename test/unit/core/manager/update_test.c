@@ -247,12 +247,10 @@ T(a_paused_update_leaves_one_task_in_a_slot)
 					 .order = ORDER_START_FIRST };
 	struct cluster_test c;
 	struct service *s;
-	char second[32];
 
 	start(&c, 1, &u);
 	new_image(&c, "v2");
 	ct_wait_ms(&c, 1);
-	snprintf(second, sizeof(second), "%s", ct_task(&c, "web", 1)->head.id);
 	s = ct_service_edit(&c, "web");
 	s->spec.task.container->image = "v3";
 	ct_restart(s)->condition = RESTART_NONE;
@@ -261,9 +259,9 @@ T(a_paused_update_leaves_one_task_in_a_slot)
 	EQ(ct_tasks(&c, "web").count, 3);
 	ct_reports(&c, ct_task(&c, "web", 1), TASK_FAILED);
 	EQ(update_state(&c), UPDATE_PAUSED);
-	ct_reports(&c, state_get(c.state, OBJECT_TASK, second), TASK_RUNNING);
-	EQ(live(&c, "v2"), 1);
-	EQ(live(&c, "whoami"), 0);
+	/* the one that runs, not the one that may never come up */
+	EQ(live(&c, "whoami"), 1);
+	EQ(live(&c, "v2"), 0);
 	ct_fini(&c);
 }
 
