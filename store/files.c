@@ -98,7 +98,12 @@ write_pid(int fd, const char *path, struct err *e)
 	char text[24];
 	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) != len)
+	ssize_t n = pwrite(fd, text, (size_t)len, 0);
+
+	/* It is for people: a full disk is no reason not to start. */
+	if (n < 0 && (errno == ENOSPC || errno == EDQUOT))
+		return 0;
+	if (n != len || ftruncate(fd, len) < 0)
 		return file_error(e, "write", path);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* service_image.c - see service_image.h. */
 #include "net/client/service_image.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -59,10 +60,14 @@ service_image_resolve(struct cli *cli, struct task_spec *t)
 		arena_printf(&cli->arena, "/distribution/%s/json", image);
 	json_t *root = NULL;
 	struct err e;
+	int r;
 
 	if (str_empty(image))
 		return;
-	if (cli_get(cli, path, &root, &e) < 0) {
+	r = cli_get(cli, path, &root, &e);
+	if (r < 0 && r != -ENOENT)
+		return; /* the request itself will say what is wrong */
+	if (r < 0) {
 		fprintf(cli->err,
 			"image %s is not on this node, so its digest is not "
 			"recorded: load it with \"swarm image load\", or tasks "
