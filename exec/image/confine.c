@@ -76,5 +76,5 @@ confine_to(int dir, struct err *e)
 		r = drop_capabilities(e);
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = cannot("forbid new privileges to", e);
-	return r;
+	return r < 0 ? r : confine_calls(e);
 }

@@ -11,4 +11,7 @@
  */
 int confine_to(int dir, struct err *e);
 
+/* The last part of it: no devices, mounts, programs or sockets any more. */
+int confine_calls(struct err *e);
+
 #endif

@@ -1,11 +1,14 @@
 /* loader_test.c - archives of each kind load; hostile ones change nothing. */
 #include "exec/image/loader.h"
 
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "core/base/str.h"
+#include "exec/image/confine.h"
 #include "test/unit/exec/image/archive_make.h"
 #include "test/unit/exec/image/scratch.h"
 
@@ -531,6 +534,51 @@ T(a_layer_is_unpacked_once_and_a_name_moves_to_the_newer_image)
 	buf_fini(&archive);
 	buf_fini(&lines);
 	scratch_close(&s);
+}
+
+/* 0, or the number of the first thing that it can or cannot do. */
+static int
+try_out_confinement(const char *dir)
+{
+	static char name[] = "true";
+	char *argv[] = { name, NULL };
+	struct err e;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || confine_to(fd, &e) < 0)
+		return 1;
+	if (mknodat(fd, "null", S_IFCHR | 0600, makedev(1, 3)) == 0 ||
+	    errno != EPERM)
+		return 2;
+	if (mknodat(fd, "disk", S_IFBLK | 0600, makedev(8, 0)) == 0)
+		return 3;
+	if (mknodat(fd, "whiteout", S_IFCHR, makedev(0, 0)) < 0 ||
+	    mknodat(fd, "fifo", S_IFIFO | 0600, 0) < 0)
+		return 4;
+	if (mount("x", "/", "tmpfs", 0, NULL) == 0 || errno != EPERM)
+		return 5;
+	if (socket(AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
+		return 6;
+	if (execve("/proc/self/exe", argv, NULL) == 0 || errno != EPERM)
+		return 7;
+	if (unlinkat(fd, "whiteout", 0) < 0 || unlinkat(fd, "fifo", 0) < 0)
+		return 8;
+	return 0;
+}
+
+T(the_child_makes_no_devices_mounts_sockets_or_programs)
+{
+	char dir[] = "/tmp/swarm-confine-XXXXXX";
+	int status;
+	pid_t pid;
+
+	OK(mkdtemp(dir) != NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(try_out_confinement(dir));
+	EQ(waitpid(pid, &status, 0), pid);
+	EQ(status, 0);
+	EQ(rmdir(dir), 0);
 }
 
 T(the_child_is_confined_and_loads_the_same)
