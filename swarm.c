@@ -33,6 +33,7 @@
 #include "exec/say.h"
 #include "exec/whoami.h"
 #include "net/client/command.h"
+#include "net/client/daemon_flags.h"
 #include "net/client/start.h"
 #include "net/egress.h"
 #include "net/http/server.h"
@@ -40,14 +41,6 @@
 
 #define SWARM_VERSION "0.1.0"
 #define SELF_MAX 4096
-
-struct daemon_options {
-	const char *root;
-	const char *run;
-	const char *socket; /* path */
-	const char *hostname;
-	const char *runtime; /* path */
-};
 
 /* A request that is answered in pieces by something other than the node. */
 struct stream {
@@ -714,37 +707,20 @@ daemon_close(struct daemon *d)
 }
 
 static int
-read_options(const struct parsed *p, struct arena *a,
-	     struct daemon_options *ret, struct err *e)
+run_daemon(struct daemon *d)
 {
-	const char *host = flag_str(p, "host");
-	enum say_level level;
-
-	ret->root = flag_str(p, "root");
-	ret->run = flag_str(p, "run");
-	ret->hostname = flag_str(p, "hostname");
-	ret->runtime = flag_str(p, "runtime");
-	ret->socket = arena_printf(a, "%s/swarm.sock", ret->run);
-	if (!str_empty(host) && !str_starts(host, "unix://"))
-		return err_set(e, -EINVAL, "--host %s: want unix://PATH", host);
-	if (!str_empty(host))
-		ret->socket = host + strlen("unix://");
-	if (!say_level_named(flag_str(p, "log-level"), &level))
-		return err_set(e, -EINVAL,
-			       "--log-level %s: want error, warn, info or "
-			       "debug",
-			       flag_str(p, "log-level"));
-	say_up_to(level);
-	return 0;
-}
-
-static int
-run_daemon(struct daemon *d, const struct parsed *p)
-{
+	enum say_level level = SAY_INFO;
 	struct err e;
+	int r = 0;
 
-	if (read_options(p, &d->arena, &d->options, &e) < 0 ||
-	    daemon_open(d, &e) < 0) {
+	if (!say_level_named(d->options.log_level, &level))
+		r = err_set(&e, -EINVAL,
+			    "--log-level %s: want error, warn, info or debug",
+			    d->options.log_level);
+	say_up_to(level);
+	if (r == 0)
+		r = daemon_open(d, &e);
+	if (r < 0) {
 		fprintf(stderr, "swarm daemon: %s\n", e.msg);
 		return 1;
 	}
@@ -757,30 +733,19 @@ run_daemon(struct daemon *d, const struct parsed *p)
 	return 0;
 }
 
-/* argv[0] is "daemon": the word before it is given back to the parser. */
 static int
 daemon_main(int argc, char **argv)
 {
-	char **words = mem_new_array((size_t)argc + 2, sizeof(*words));
 	struct daemon *d = mem_new(sizeof(*d));
-	const char *message;
-	struct parsed p;
-	int r;
+	int code;
 
-	words[0] = argv[0];
-	memcpy(words + 1, argv, (size_t)argc * sizeof(*words));
 	arena_init(&d->arena);
-	r = command_parse(argc + 1, words, &d->arena, &p, &message);
-	if (r != 0)
-		fprintf(stderr, "%s", message);
-	else if (p.help)
-		help_print(stdout, p.command, 80);
-	else
-		r = run_daemon(d, &p);
+	code = daemon_flags_read(argc, argv, &d->arena, &d->options);
+	if (code < 0)
+		code = run_daemon(d);
 	arena_fini(&d->arena);
 	mem_free(d);
-	mem_free(words);
-	return r;
+	return code;
 }
 
 /* ---- main ----------------------------------------------------------- */
