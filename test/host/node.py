@@ -261,7 +261,8 @@ class Node:
     def counts(self):
         """All that could leak, as numbers."""
         mounts = open("/proc/mounts").read()
-        links = os.listdir("/sys/class/net")
+        # Of this namespace; /sys shows the one that it was mounted in.
+        links = [name for _, name in socket.if_nameindex()]
         cgroups = 0
         for where, _, _ in os.walk(CGROUP):
             cgroups += "/swarm/" in where + "/"
