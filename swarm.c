@@ -188,6 +188,7 @@ start_logs(struct daemon *d, const struct effect *f)
 		.root = d->options.root,
 		.loop = d->loop,
 		.raw = raw,
+		.endless = f->log_endless,
 		.piece = on_log_piece,
 		.ctx = s,
 	};

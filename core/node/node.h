@@ -79,6 +79,7 @@ struct effect {
 	const struct log_source *logs; /* LOGS */
 	size_t log_count;
 	struct log_options log_options;
+	bool log_endless; /* LOGS: more tasks may join: a followed service */
 	const struct runner_order *order; /* RUNNER */
 	const struct port_wish *ports;	  /* PORTS */
 	size_t port_count;

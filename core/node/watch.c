@@ -24,7 +24,9 @@ read_time(const struct request *r, const char *key, int64_t *ret, struct err *e)
 		return 0;
 	if (whole > 0 && whole <= 10 && (s[whole] == '\0' || s[whole] == '.')) {
 		for (size_t i = 0; i < whole; i++)
-			ns = ns * 10 + (s[i] - '0') * NS_PER_S;
+			ns = ns * 10 + (s[i] - '0');
+		/* What comes after the last second of all is as late. */
+		ns = min_i64(ns, INT64_MAX / NS_PER_S - 1) * NS_PER_S;
 		for (s += whole + (s[whole] == '.'); *s >= '0' && *s <= '9';
 		     s++) {
 			scale /= 10;
@@ -220,7 +222,7 @@ log_source(struct node *n, const struct task *t, struct log_source *ret)
 	return true;
 }
 
-static void
+static struct effect *
 effect_logs(struct node *n, uint64_t request_id, const struct log_source *v,
 	    size_t count, const struct log_options *options)
 {
@@ -230,6 +232,7 @@ effect_logs(struct node *n, uint64_t request_id, const struct log_source *v,
 	e->logs = v;
 	e->log_count = count;
 	e->log_options = *options;
+	return e;
 }
 
 static void
@@ -265,7 +268,8 @@ send_logs(struct node *n, const struct request *r,
 		if (log_source(n, sel->tasks[i], &v[count]))
 			count++;
 	if (count > 0) {
-		effect_logs(n, r->id, v, count, options);
+		effect_logs(n, r->id, v, count, options)->log_endless =
+			options->follow && sel->service_id != NULL;
 		return;
 	}
 	effect_stream(n, r->id, NULL, 0);
@@ -316,7 +320,7 @@ watch_container_logs(struct node *n, const struct request *r)
 	v->container_id = arena_strdup(&n->step_arena, container_id);
 	v->details = log_details(n, t);
 	v->tty = t->spec.container != NULL && t->spec.container->tty;
-	effect_logs(n, r->id, v, 1, &options);
+	(void)effect_logs(n, r->id, v, 1, &options);
 }
 
 /* A task of a followed service has got its container. */
@@ -336,7 +340,8 @@ join_logs(struct node *n, const struct watcher *w, const struct change *c)
 		return;
 	v = arena_alloc(&n->step_arena, sizeof(*v));
 	if (log_source(n, after, v))
-		effect_logs(n, w->request_id, v, 1, &w->options);
+		effect_logs(n, w->request_id, v, 1, &w->options)->log_endless =
+			w->service_id != NULL;
 }
 
 /* ---- for both
