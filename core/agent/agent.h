@@ -65,7 +65,7 @@ struct agent_out {
 };
 bool agent_next(struct agent *a, struct agent_out *ret);
 
-/* The host ports wanted now. */
+/* The host ports wanted now: gives how many, and fills in up to max. */
 size_t agent_ports(const struct agent *a, struct port_wish *ret, size_t max);
 
 /*

@@ -219,8 +219,9 @@ agent_ports(const struct agent *a, struct port_wish *ret, size_t max)
 
 		if (!job_is_live(j) || str_empty(j->r.address))
 			continue;
-		for (uint32_t k = 0; k < j->r.ports.count && n < max; k++)
-			wish_of(j, &j->r.ports.v[k], &ret[n++]);
+		for (uint32_t k = 0; k < j->r.ports.count; k++, n++)
+			if (n < max)
+				wish_of(j, &j->r.ports.v[k], &ret[n]);
 	}
 	return n;
 }

@@ -69,6 +69,17 @@ change_propose(struct node *n, const struct tx *tx, struct proposal *p,
 /* ---- the end of a proposal -------------------------------------------------
  */
 
+/* News that took several entries are known once all of them are. */
+static void
+statuses_done(struct node *n, bool applied)
+{
+	n->statuses_failed |= !applied;
+	if (n->internal_open > 0)
+		return;
+	work_news_done(n, !n->statuses_failed);
+	n->statuses_failed = false;
+}
+
 static void
 internal_done(struct node *n, const struct proposal *p, int result)
 {
@@ -76,7 +87,7 @@ internal_done(struct node *n, const struct proposal *p, int result)
 	n->internal_open--;
 	n->manager_dirty = true;
 	if (p->kind == PROPOSAL_STATUS)
-		work_news_done(n, result == 0);
+		statuses_done(n, result == 0);
 	if (result == 0) {
 		n->internal_failed = 0;
 		n->internal_retry_ms = 0;
@@ -152,7 +163,7 @@ change_lost(struct node *n)
 		else
 			n->internal_open--;
 		if (p->kind == PROPOSAL_STATUS)
-			work_news_done(n, false);
+			statuses_done(n, false);
 		proposal_free(p);
 	}
 	n->internal_failed = 0;
@@ -196,11 +207,12 @@ remember_change(struct node *n, const struct change *c)
 	struct buf packed = { 0 };
 
 	if (c->after == NULL) {
-		batch_row_delete(disk_batch(n), (int)c->type, o->id);
+		batch_row_delete(disk_batch_later(n), (int)c->type, o->id);
 		return;
 	}
 	object_pack(o, &packed);
-	batch_row_put(disk_batch(n), (int)c->type, o->id, packed.p, packed.len);
+	batch_row_put(disk_batch_later(n), (int)c->type, o->id, packed.p,
+		      packed.len);
 	buf_fini(&packed);
 }
 
@@ -244,7 +256,8 @@ apply_entry(struct node *n, const struct raft_entry *en)
 		end_proposal_of(n, en, 0, "");
 		break;
 	case RAFT_CONFIG:
-		disk_identity(n, ROW_MEMBERS, en->data, en->len);
+		batch_row_put(disk_batch_later(n), TABLE_IDENTITY, ROW_MEMBERS,
+			      en->data, en->len);
 		break;
 	case RAFT_DATA:
 		apply_data(n, en);
@@ -270,35 +283,51 @@ change_apply_committed(struct node *n)
 /* ---- what the controllers and the worker want
  * -------------------------------- */
 
-/* As many operations as fit in one entry; a single one always does, since a
- * request's whole change is smaller. */
-static void
-propose_chunk(struct node *n, const struct tx *tx, enum proposal_kind kind)
+static int
+propose_part(struct node *n, const struct tx *part, enum proposal_kind kind)
 {
 	struct proposal *p = proposal_new(kind);
 	struct err e;
+	int r = change_propose(n, part, p, &e);
 
-	if (change_propose(n, tx, p, &e) == 0)
-		return;
-	proposal_free(p);
-	n->internal_retry_ms = n->now.mono_ms + RETRY_MS;
-	n->manager_dirty = true;
-	if (kind == PROPOSAL_STATUS)
-		work_news_done(n, false);
+	if (r < 0)
+		proposal_free(p);
+	return r;
 }
 
+/*
+ * As many operations as fit in one entry: half of them, and half again, where
+ * objects are large. A single one always fits, since a request's whole change
+ * is smaller than an entry.
+ */
 static void
 propose_internal(struct node *n, struct tx *tx, enum proposal_kind kind)
 {
+	size_t most = CHUNK_OPS_MAX;
+	size_t at = 0;
+	int r = 0;
+
 	tx->wall_ns = n->now.wall_ns;
-	for (size_t i = 0; i < tx->count; i += CHUNK_OPS_MAX) {
-		size_t left = tx->count - i;
-		struct tx part = { .ops = tx->ops + i,
-				   .count = min_u64(left, CHUNK_OPS_MAX),
+	while (at < tx->count && r == 0) {
+		struct tx part = { .ops = tx->ops + at,
+				   .count = min_u64(tx->count - at, most),
 				   .wall_ns = tx->wall_ns };
 
-		propose_chunk(n, &part, kind);
+		r = propose_part(n, &part, kind);
+		if (r == 0)
+			at += part.count;
+		if (r != -EFBIG || part.count == 1)
+			continue;
+		most = part.count / 2;
+		r = 0;
 	}
+	if (r == 0)
+		return;
+	/* What was proposed may be applied; the rest is made anew. */
+	n->internal_retry_ms = n->now.mono_ms + RETRY_MS;
+	n->manager_dirty = true;
+	if (kind == PROPOSAL_STATUS)
+		statuses_done(n, false);
 }
 
 /* This host as it is now, if the tables say otherwise. */

@@ -8,12 +8,50 @@
 #include "core/base/mem.h"
 #include "core/node/node_impl.h"
 
-struct batch *
-disk_batch(struct node *n)
+static struct batch *
+filling(struct node *n)
 {
 	if (n->filling == NULL)
 		n->filling = batch_new(n->batch_seq);
 	return n->filling;
+}
+
+struct batch *
+disk_batch(struct node *n)
+{
+	n->filling_urgent = true;
+	return filling(n);
+}
+
+/*
+ * For rows that follow from entries which are on the disk: a restart would
+ * make them again. They wait for a batch that is needed anyway, so that a
+ * change costs one sync, but not for long, so that a restart has little to do.
+ */
+struct batch *
+disk_batch_later(struct node *n)
+{
+	if (n->filling_due_ms == 0)
+		n->filling_due_ms = n->now.mono_ms + LATER_MS;
+	return filling(n);
+}
+
+uint64_t
+disk_deadline(const struct node *n)
+{
+	bool waits = n->filling_due_ms != 0 && n->sent_count < BATCHES_MAX;
+
+	return waits ? n->filling_due_ms : UINT64_MAX;
+}
+
+/* Something asks for it, or it has waited long enough. */
+static bool
+is_due(const struct node *n)
+{
+	if (n->filling == NULL || batch_is_empty(n->filling))
+		return false;
+	return n->filling_urgent ||
+	       (n->filling_due_ms != 0 && n->filling_due_ms <= n->now.mono_ms);
 }
 
 void
@@ -65,7 +103,7 @@ disk_flush(struct node *n)
 		struct sent_batch sent = { 0 };
 
 		sent.raft_seq = take_raft_write(n);
-		if (n->filling == NULL || batch_is_empty(n->filling))
+		if (!is_due(n))
 			return;
 		add_passengers(n, n->filling);
 		check(n->filling->seq == n->batch_seq);
@@ -74,6 +112,8 @@ disk_flush(struct node *n)
 		n->sent[n->sent_count++] = sent;
 		effect_add(n, EFFECT_PERSIST)->batch = n->filling;
 		n->filling = NULL;
+		n->filling_urgent = false;
+		n->filling_due_ms = 0;
 	}
 }
 
@@ -121,6 +161,9 @@ disk_forget(struct node *n)
 {
 	batch_free(n->filling);
 	n->filling = NULL;
+	n->filling_urgent = false;
+	n->filling_due_ms = 0;
+	n->worker_row_seq = 0; /* what it was in is gone */
 	n->wiped_seq = n->batch_seq - 1;
 	n->applied = n->applied_sent = n->trimmed = 0;
 }

@@ -2,6 +2,7 @@
  * member.c - being in a cluster: found on the disk at start, begun by swarm
  * init, ended by swarm leave; and taking and losing the leader's office.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@
 	"You are attempting to leave the swarm on a node that is "             \
 	"participating as a manager. Removing the last manager erases all "    \
 	"current state of the swarm. Use `--force` to ignore this message. "
+
+#define BEGIN_ENTRIES 2 /* the log's first: the members, the objects */
 
 /* ---- at start
  * ----------------------------------------------------------------- */
@@ -45,16 +48,40 @@ row_text(const struct stored *s, const char *key, char *ret, size_t size)
 	return ret;
 }
 
+/* What the disk holds is not ours to trust: one sentence, and the end. */
+static _Noreturn void
+store_is_bad(const char *why)
+{
+	struct err e;
+
+	(void)err_set(&e, -EINVAL,
+		      "what is stored of the cluster cannot be used: %s; start "
+		      "the version of swarm that wrote it, or begin with an "
+		      "empty directory",
+		      why);
+	fatal(e.msg);
+}
+
 static void
 load_object(struct node *n, const struct batch_row *row)
 {
+	enum object_type type = (enum object_type)row->table;
+	const struct object *head;
 	void *object;
 	struct err e;
 
-	if (object_unpack((enum object_type)row->table, row->value, row->len,
-			  &object, &e) < 0)
-		fatal("the store holds an object that this version of swarm "
-		      "cannot read; start the version that wrote it");
+	if (object_unpack(type, row->value, row->len, &object, &e) < 0) {
+		(void)err_wrap(&e, -EINVAL, "%s %s", object_type_name(type),
+			       row->key);
+		store_is_bad(e.msg);
+	}
+	head = object;
+	if (!str_eq(head->id, row->key) ||
+	    state_get(n->state, type, head->id) != NULL) {
+		(void)err_set(&e, -EINVAL, "%s %s is stored as %s",
+			      object_type_name(type), head->id, row->key);
+		store_is_bad(e.msg);
+	}
 	state_load(n->state, object);
 }
 
@@ -72,9 +99,7 @@ load_rows(struct node *n, const struct stored *stored)
 		if (row->table == TABLE_WORKER &&
 		    agent_load(n->agent, row->key, row->value, row->len, &e) <
 			    0)
-			fatal("the store holds a task of this worker that "
-			      "cannot be read; start the version of swarm "
-			      "that wrote it");
+			store_is_bad(e.msg);
 	}
 }
 
@@ -90,9 +115,14 @@ load_raft(struct node *n, const struct stored *stored)
 		find_row(stored, TABLE_IDENTITY, ROW_MEMBERS);
 	struct err e;
 
-	if (members == NULL || raft_members_unpack(members->value, members->len,
-						   &config.members, &e) < 0)
-		fatal("the store does not say who is in the cluster");
+	if (members == NULL)
+		store_is_bad("it does not say who is in the cluster");
+	if (raft_members_unpack(members->value, members->len, &config.members,
+				&e) < 0 ||
+	    raft_start_check(&config, &e) < 0)
+		store_is_bad(e.msg);
+	if (stored->applied >= BEGIN_ENTRIES && state_cluster(n->state) == NULL)
+		store_is_bad("there is no object of the cluster");
 	config.seed = rand_next(&n->rand_state);
 	n->raft = raft_new(&config, n->now.mono_ms);
 	n->applied = n->applied_sent = n->trimmed = stored->applied;
@@ -103,11 +133,15 @@ member_load(struct node *n, const struct stored *stored)
 {
 	char raft_id[24];
 
-	if (row_text(stored, ROW_NODE, n->node_id, sizeof(n->node_id)) == NULL)
+	if (find_row(stored, TABLE_IDENTITY, ROW_NODE) == NULL)
 		return; /* not in a cluster */
+	if (row_text(stored, ROW_NODE, n->node_id, sizeof(n->node_id)) ==
+		    NULL ||
+	    strlen(n->node_id) != ID_LEN)
+		store_is_bad("this node's id is malformed");
 	if (row_text(stored, ROW_RAFT, raft_id, sizeof(raft_id)) == NULL ||
 	    !str_to_u64(raft_id, &n->raft_id) || n->raft_id == 0)
-		fatal("the store does not say which member this node is");
+		store_is_bad("it does not say which member this node is");
 	n->state = state_new(rand_next(&n->rand_state));
 	work_start(n);
 	load_rows(n, stored);
@@ -281,7 +315,8 @@ member_leave_step(struct node *n)
 	disk_forget(n);
 	n->life = LIFE_NONE;
 	n->leaver = 0;
-	effect_add(n, EFFECT_PORTS);
+	n->ports_dirty = true;
+	work_send_ports(n);
 	effect_add(n, EFFECT_WIPE);
 	effect_reply(n, leaver, 200, NULL);
 }

@@ -151,6 +151,7 @@ settle(struct node *n)
 	change_internal(n);
 	member_leave_step(n);
 	work_drain(n);
+	work_send_ports(n);
 	effect_release_orders(n);
 	disk_flush(n);
 }
@@ -180,6 +181,7 @@ node_deadline(const struct node *n)
 {
 	uint64_t at = min_u64(watch_deadline(n), request_deadline(n));
 
+	at = min_u64(at, disk_deadline(n));
 	if (n->raft != NULL)
 		at = min_u64(at, raft_deadline(n->raft));
 	if (n->agent != NULL)

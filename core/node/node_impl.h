@@ -18,7 +18,7 @@
 #define RECENT_MAX 256	       /* past changes, for events since */
 #define REQUEST_TX_MAX 1048576 /* bytes of one request's change */
 #define CHUNK_OPS_MAX 500      /* operations of one entry of the controllers */
-#define PORTS_MAX 4096
+#define LATER_MS 100 /* rows that the log can make again wait so long */
 
 /* Rows of TABLE_IDENTITY. */
 #define ROW_NODE "node"
@@ -59,6 +59,7 @@ struct watcher {
 	/* logs of one service, or one task */
 	char *service_id, *task_id;
 	struct log_options options;
+	bool begun; /* the driver has it: it is the one that ends it */
 };
 
 struct recent {
@@ -113,7 +114,9 @@ struct node {
 
 	/* the disk */
 	struct batch *filling;
-	uint64_t batch_seq; /* of filling */
+	uint64_t batch_seq;	 /* of filling */
+	bool filling_urgent;	 /* else it holds what the log holds already */
+	uint64_t filling_due_ms; /* and goes by itself then; 0: not yet set */
 	struct sent_batch sent[BATCHES_MAX];
 	uint32_t sent_count;
 	uint64_t durable_seq;
@@ -127,6 +130,7 @@ struct node {
 	uint32_t internal_open;	  /* of the controllers and the statuses */
 	uint32_t internal_failed; /* in a row */
 	uint64_t internal_retry_ms;
+	bool statuses_failed; /* a part of the news on its way was refused */
 	bool manager_dirty;
 
 	/* requests */
@@ -143,6 +147,7 @@ struct node {
 	bool assigned;	    /* the agent has its full set */
 	struct news **news; /* by task id */
 	size_t news_count, news_cap;
+	bool ports_dirty; /* the driver is to be told the wanted ones */
 	struct list held_orders;
 	uint64_t worker_row_seq; /* the batch of the latest worker row */
 };
@@ -163,7 +168,9 @@ void effect_step_begin(struct node *n);
 void effect_fini(struct node *n);
 
 /* disk.c */
-struct batch *disk_batch(struct node *n);
+struct batch *disk_batch(struct node *n); /* to be written at once */
+struct batch *disk_batch_later(struct node *n);
+uint64_t disk_deadline(const struct node *n);
 void disk_flush(struct node *n);
 void disk_persisted(struct node *n, uint64_t seq);
 void disk_forget(struct node *n);
@@ -203,6 +210,7 @@ void work_changes(struct node *n, const struct changes *changes);
 void work_assign_all(struct node *n);
 void work_report(struct node *n, const struct runner_report *r);
 void work_drain(struct node *n);
+void work_send_ports(struct node *n); /* once a step, if they changed */
 bool work_has_news(const struct node *n);
 void work_news_tx(struct node *n, struct tx *tx);
 void work_news_done(struct node *n, bool applied);
@@ -213,6 +221,7 @@ void watch_events(struct node *n, const struct request *r);
 void watch_logs(struct node *n, const struct request *r);
 void watch_container_logs(struct node *n, const struct request *r);
 void watch_changes(struct node *n, const struct changes *changes);
+void watch_leave(struct node *n); /* no task joins any more */
 void watch_tick(struct node *n);
 void watch_gone(struct node *n, uint64_t request_id);
 uint64_t watch_deadline(const struct node *n);

@@ -26,7 +26,9 @@ read_time(const struct request *r, const char *key, int64_t *ret, struct err *e)
 		for (size_t i = 0; i < whole; i++)
 			ns = ns * 10 + (s[i] - '0');
 		/* What comes after the last second of all is as late. */
-		ns = min_i64(ns, INT64_MAX / NS_PER_S - 1) * NS_PER_S;
+		if (ns >= INT64_MAX / NS_PER_S)
+			ns = INT64_MAX / NS_PER_S - 1;
+		ns *= NS_PER_S;
 		for (s += whole + (s[whole] == '.'); *s >= '0' && *s <= '9';
 		     s++) {
 			scale /= 10;

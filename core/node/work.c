@@ -208,16 +208,23 @@ work_news_done(struct node *n, bool applied)
 /* ---- what the agent wants
  * ----------------------------------------------------------- */
 
-static void
-send_ports(struct node *n)
+void
+work_send_ports(struct node *n)
 {
-	struct port_wish *all =
-		arena_array(&n->step_arena, PORTS_MAX, sizeof(*all));
-	struct effect *e = effect_add(n, EFFECT_PORTS);
+	struct port_wish *all;
+	struct effect *e;
+	size_t count;
 
+	if (!n->ports_dirty)
+		return;
+	n->ports_dirty = false;
+	count = n->agent != NULL ? agent_ports(n->agent, NULL, 0) : 0;
+	all = arena_array(&n->step_arena, count, sizeof(*all));
+	if (count > 0)
+		check(agent_ports(n->agent, all, count) == count);
+	e = effect_add(n, EFFECT_PORTS);
 	e->ports = all;
-	e->port_count = agent_ports(n->agent, all, PORTS_MAX);
-	check(e->port_count <= PORTS_MAX);
+	e->port_count = count;
 }
 
 static void
@@ -250,7 +257,7 @@ work_drain(struct node *n)
 			take_news(n, out.task_id, out.status);
 			break;
 		case AGENT_PORTS:
-			send_ports(n);
+			n->ports_dirty = true;
 			break;
 		}
 	}

@@ -8,6 +8,10 @@
 #include "core/raft/raft.h"
 #include "test/sim/sim.h"
 
+/* Small enough that the controllers' changes need several entries; no
+ * request's change is so large. */
+#define ENTRY_MAX 6000
+
 static struct world *world;
 
 int __real_raft_propose(struct raft *r, const void *data, size_t len,
@@ -27,5 +31,7 @@ __wrap_raft_propose(struct raft *r, const void *data, size_t len,
 {
 	if (!world->calm && dice(world, 10) == 0)
 		return -ENOBUFS;
+	if (len > ENTRY_MAX)
+		return -EFBIG;
 	return __real_raft_propose(r, data, len, ret_index, ret_term);
 }

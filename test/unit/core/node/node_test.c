@@ -25,7 +25,7 @@ static struct answer answers[ANSWERS_MAX];
 static const struct batch *held[8];
 static size_t held_count;
 static bool hold_disk, run_orders;
-static int wipes, orders[8];
+static int wipes, orders[8], batches, port_sets;
 static struct raft_entry *log_entries;
 static size_t log_count, log_cap;
 
@@ -115,6 +115,7 @@ drain(void)
 		case EFFECT_PERSIST:
 			OK(held_count < 2);
 			held[held_count++] = e.batch;
+			batches++;
 			break;
 		case EFFECT_REPLY:
 		case EFFECT_STREAM:
@@ -132,6 +133,7 @@ drain(void)
 			log_count = 0;
 			break;
 		case EFFECT_PORTS:
+			port_sets++;
 			break;
 		}
 	}
@@ -417,6 +419,8 @@ T(events_come_as_they_happen_until_the_given_time)
 	OK(says(some, "\"create\""));
 	EQ(ask(OP_EVENTS, NULL, NULL, "since", "soon")->status, 400);
 	EQ(ask(OP_EVENTS, NULL, NULL, "until", "1.2.3")->status, 400);
+	EQ(ask(OP_EVENTS, NULL, NULL, "since", "9999999999.9")->status, 1);
+	EQ(ask(OP_EVENTS, NULL, NULL, "since", "99999999999")->status, 400);
 	EQ(ask(OP_EVENTS, NULL, NULL, "filters", "[")->status, 400);
 	end();
 }
@@ -442,6 +446,82 @@ T(logs_are_of_the_tasks_that_have_containers)
 	EQ(followed->logs, 3);
 	EQ(a->logs, 2);
 	EQ(ask(OP_CONTAINER_LOGS, "nope", NULL, NULL, NULL)->status, 404);
+	end();
+}
+
+/*
+ * The rows of what was applied can be made again from the log: they wait a
+ * little for others, and then go by themselves.
+ */
+T(a_change_is_answered_after_one_batch_and_then_all_is_quiet)
+{
+	struct answer *a;
+	char version[24];
+
+	start();
+	init();
+	pass(1000);
+	EQ(node_deadline(node), UINT64_MAX);
+	for (int i = 0; i < 5; i++) {
+		const struct object *n =
+			state_get(node_state(node), OBJECT_NODE, node_id(node));
+
+		batches = 0;
+		snprintf(version, sizeof(version), "%llu",
+			 (unsigned long long)n->version.index);
+		a = ask(OP_NODE_UPDATE, node_id(node),
+			"{\"Role\":\"manager\",\"Availability\":\"pause\"}",
+			"version", version);
+		EQ(a->status, 200);
+		EQ(batches, 1);
+	}
+	EQ(node_deadline(node), now.mono_ms + 100);
+	pass(50);
+	EQ(batches, 1);
+	pass(50);
+	EQ(batches, 2);
+	EQ(node_deadline(node), UINT64_MAX);
+	end();
+}
+
+/* 40 tasks of 100 KiB are more than an entry of the log may have. */
+T(large_specs_are_spread_over_several_entries)
+{
+	struct buf body = { 0 };
+
+	start();
+	init();
+	run_orders = false;
+	buf_puts(&body, "{\"Name\":\"big\",\"TaskTemplate\":{\"ContainerSpec\":"
+			"{\"Image\":\"img\",\"Env\":[\"A=");
+	for (int i = 0; i < 100 * 1024; i++)
+		buf_putc(&body, 'x');
+	buf_puts(&body, "\"]}},\"Mode\":{\"Replicated\":{\"Replicas\":40}}}");
+	EQ(ask(OP_SERVICE_CREATE, NULL, buf_cstr(&body), NULL, NULL)->status,
+	   201);
+	pass(2000);
+	EQ(state_count(node_state(node), OBJECT_TASK), 40);
+	EQ(orders[RUNNER_PREPARE], 40);
+	buf_fini(&body);
+	end();
+}
+
+T(the_wanted_ports_are_told_once_a_step)
+{
+	static const char body[] =
+		"{\"Name\":\"p\",\"TaskTemplate\":{\"ContainerSpec\":"
+		"{\"Image\":\"img\"}},\"Mode\":{\"Replicated\":{\"Replicas\":"
+		"20}},"
+		"\"EndpointSpec\":{\"Ports\":[{\"TargetPort\":80,"
+		"\"PublishMode\":\"host\"}]}}";
+
+	start();
+	init();
+	run_orders = false;
+	port_sets = 0;
+	EQ(ask(OP_SERVICE_CREATE, NULL, body, NULL, NULL)->status, 201);
+	EQ(orders[RUNNER_PREPARE], 20);
+	EQ(port_sets, 1);
 	end();
 }
 
