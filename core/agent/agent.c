@@ -254,6 +254,14 @@ agent_leave(struct agent *a, struct now now)
 }
 
 bool
+agent_has_ended(const struct agent *a, const char *task_id)
+{
+	const struct job *j = job_find(a, task_id);
+
+	return j == NULL || j->r.phase >= JOB_ENDED;
+}
+
+bool
 agent_is_empty(const struct agent *a)
 {
 	return a->count == 0;

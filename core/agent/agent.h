@@ -78,6 +78,8 @@ int agent_containers(const struct agent *a, const struct request *r,
 const struct task *agent_container(const struct agent *a, const char *ref,
 				   const char **ret_container_id);
 size_t agent_count(const struct agent *a, size_t *ret_running);
+/* Does nothing write to the task's log any more? */
+bool agent_has_ended(const struct agent *a, const char *task_id);
 
 /* Every task is to stop and go (swarm leave); true when none is left. */
 void agent_leave(struct agent *a, struct now now);

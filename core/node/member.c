@@ -274,6 +274,7 @@ end_consensus(struct node *n)
 	n->raft = NULL;
 	state_free(n->state);
 	n->state = NULL;
+	watch_leave(n);
 }
 
 void

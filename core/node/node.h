@@ -54,14 +54,17 @@ enum effect_type {
  * One task whose logs are wanted, with what the lines are marked with. From
  * the first EFFECT_LOGS on it is the driver that ends the request. A followed
  * service may bring more tasks by further effects, and may have none at
- * first: then an empty EFFECT_STREAM comes before. A followed stream that the
- * driver ends by itself is told to the node by EVENT_REQUEST_GONE.
+ * first: then an empty EFFECT_STREAM comes before. When its service is gone, a
+ * last EFFECT_LOGS without sources and without log_endless says that none
+ * will join: the driver ends it with those that are there. A followed stream
+ * that the driver ends by itself is told to the node by EVENT_REQUEST_GONE.
  */
 struct log_source {
 	const char *task_id;
 	const char *container_id;
 	struct kvs details; /* com.docker.swarm.{node,service,task}.id */
 	bool tty;
+	bool ended; /* nothing is written any more */
 };
 struct log_options {
 	bool out, err, follow, timestamps, details;

@@ -221,7 +221,7 @@ void watch_events(struct node *n, const struct request *r);
 void watch_logs(struct node *n, const struct request *r);
 void watch_container_logs(struct node *n, const struct request *r);
 void watch_changes(struct node *n, const struct changes *changes);
-void watch_leave(struct node *n); /* no task joins any more */
+void watch_leave(struct node *n); /* all services are gone */
 void watch_tick(struct node *n);
 void watch_gone(struct node *n, uint64_t request_id);
 uint64_t watch_deadline(const struct node *n);

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/time_text.h"
+#include "core/model/naming.h"
 #include "core/node/node_impl.h"
 
 /* "1700000000", "1700000000.123456789" or RFC 3339; "" is 0. */
@@ -221,6 +222,7 @@ log_source(struct node *n, const struct task *t, struct log_source *ret)
 	ret->container_id = arena_strdup(a, container_id);
 	ret->details = log_details(n, t);
 	ret->tty = t->spec.container != NULL && t->spec.container->tty;
+	ret->ended = agent_has_ended(n->agent, t->head.id);
 	return true;
 }
 
@@ -237,18 +239,48 @@ effect_logs(struct node *n, uint64_t request_id, const struct log_source *v,
 	return e;
 }
 
-static void
+static struct watcher *
 follow(struct node *n, const struct request *r, const struct log_selection *sel,
        const struct log_options *options)
 {
 	struct watcher *w = watcher_add(n, r);
 
 	if (w == NULL)
-		return;
+		return NULL;
 	w->options = *options;
 	w->service_id = mem_strdup(sel->service_id);
 	if (sel->service_id == NULL && sel->count > 0)
 		w->task_id = mem_strdup(sel->tasks[0]->head.id);
+	return w;
+}
+
+/* Will nothing be added to what the stream has? */
+static bool
+is_last(const struct node *n, const struct watcher *w)
+{
+	const struct task *t;
+
+	if (n->state == NULL)
+		return true;
+	if (w->task_id != NULL) {
+		t = state_get(n->state, OBJECT_TASK, w->task_id);
+		return t == NULL || task_state_ended(t->status.state);
+	}
+	return state_get(n->state, OBJECT_SERVICE, w->service_id) == NULL &&
+	       state_tasks_of_service(n->state, w->service_id).count == 0;
+}
+
+/* A stream that waits for what will not come is ended. */
+static void
+end_logs(struct node *n, struct watcher *w)
+{
+	if (w->filter != NULL || !is_last(n, w))
+		return;
+	if (!w->begun)
+		effect_stream_end(n, w->request_id);
+	else if (w->service_id != NULL)
+		(void)effect_logs(n, w->request_id, NULL, 0, &w->options);
+	watcher_free(n, w);
 }
 
 static void
@@ -257,13 +289,12 @@ send_logs(struct node *n, const struct request *r,
 {
 	struct log_source *v =
 		arena_array(&n->step_arena, sel->count, sizeof(*v));
+	struct watcher *w = NULL;
 	size_t count = 0;
 
 	if (options->follow) {
-		uint32_t before = n->watcher_count;
-
-		follow(n, r, sel, options);
-		if (n->watcher_count == before)
+		w = follow(n, r, sel, options);
+		if (w == NULL)
 			return; /* refused */
 	}
 	for (size_t i = 0; i < sel->count; i++)
@@ -272,10 +303,14 @@ send_logs(struct node *n, const struct request *r,
 	if (count > 0) {
 		effect_logs(n, r->id, v, count, options)->log_endless =
 			options->follow && sel->service_id != NULL;
+		if (w != NULL)
+			w->begun = true;
 		return;
 	}
 	effect_stream(n, r->id, NULL, 0);
-	if (!options->follow)
+	if (w != NULL)
+		end_logs(n, w);
+	else
 		effect_stream_end(n, r->id);
 }
 
@@ -322,12 +357,13 @@ watch_container_logs(struct node *n, const struct request *r)
 	v->container_id = arena_strdup(&n->step_arena, container_id);
 	v->details = log_details(n, t);
 	v->tty = t->spec.container != NULL && t->spec.container->tty;
+	v->ended = agent_has_ended(n->agent, t->head.id);
 	(void)effect_logs(n, r->id, v, 1, &options);
 }
 
 /* A task of a followed service has got its container. */
 static void
-join_logs(struct node *n, const struct watcher *w, const struct change *c)
+join_logs(struct node *n, struct watcher *w, const struct change *c)
 {
 	const struct task *before = c->before, *after = c->after;
 	struct log_source *v;
@@ -341,9 +377,11 @@ join_logs(struct node *n, const struct watcher *w, const struct change *c)
 				  : !str_eq(w->task_id, after->head.id))
 		return;
 	v = arena_alloc(&n->step_arena, sizeof(*v));
-	if (log_source(n, after, v))
-		effect_logs(n, w->request_id, v, 1, &w->options)->log_endless =
-			w->service_id != NULL;
+	if (!log_source(n, after, v))
+		return;
+	effect_logs(n, w->request_id, v, 1, &w->options)->log_endless =
+		w->service_id != NULL;
+	w->begun = true;
 }
 
 /* ---- for both
@@ -356,7 +394,7 @@ watch_changes(struct node *n, const struct changes *changes)
 		const struct change *c = &changes->v[i];
 
 		remember(n, c);
-		list_each (it, &n->watchers) {
+		list_each_safe (it, tmp, &n->watchers) {
 			struct watcher *w =
 				container_of(it, struct watcher, link);
 
@@ -364,8 +402,16 @@ watch_changes(struct node *n, const struct changes *changes)
 				send_event(n, w, c, n->now);
 			else
 				join_logs(n, w, c);
+			end_logs(n, w);
 		}
 	}
+}
+
+void
+watch_leave(struct node *n)
+{
+	list_each_safe (it, tmp, &n->watchers)
+		end_logs(n, container_of(it, struct watcher, link));
 }
 
 void

@@ -17,6 +17,8 @@ struct answer {
 	int ends, pieces;
 	struct buf body;
 	size_t logs; /* sources, of all effects */
+	size_t ended_logs;
+	bool last_logs; /* none will join any more */
 };
 
 static struct node *node;
@@ -124,6 +126,11 @@ drain(void)
 			break;
 		case EFFECT_LOGS:
 			answers[e.request_id].logs += e.log_count;
+			answers[e.request_id].last_logs =
+				e.log_count == 0 && !e.log_endless;
+			for (size_t i = 0; i < e.log_count; i++)
+				answers[e.request_id].ended_logs +=
+					e.logs[i].ended;
 			break;
 		case EFFECT_RUNNER:
 			take_order(e.order);
@@ -446,6 +453,108 @@ T(logs_are_of_the_tasks_that_have_containers)
 	EQ(followed->logs, 3);
 	EQ(a->logs, 2);
 	EQ(ask(OP_CONTAINER_LOGS, "nope", NULL, NULL, NULL)->status, 404);
+	end();
+}
+
+static const char *
+first_task(void)
+{
+	return ((const struct object *)state_at(node_state(node), OBJECT_TASK,
+						0))
+		->id;
+}
+
+T(logs_of_what_has_ended_say_so)
+{
+	struct answer *a;
+	char task[32];
+
+	start();
+	init();
+	create();
+	snprintf(task, sizeof(task), "%s", first_task());
+	a = ask(OP_TASK_LOGS, task, NULL, "follow", "1");
+	EQ(a->logs, 1);
+	EQ(a->ended_logs, 0);
+	report(RUNNER_EXITED, task);
+	settle();
+	EQ(ask(OP_TASK_LOGS, task, NULL, "follow", "1")->ended_logs, 1);
+	EQ(ask(OP_CONTAINER_LOGS, task, NULL, "follow", "1")->ended_logs, 1);
+	end();
+}
+
+/* A task without a place has no log: who follows it must not wait on. */
+T(a_followed_log_that_never_comes_ends_with_its_task)
+{
+	struct answer *a;
+	char version[24];
+
+	start();
+	init();
+	snprintf(version, sizeof(version), "%llu",
+		 (unsigned long long)((const struct object *)state_at(
+					      node_state(node), OBJECT_NODE, 0))
+			 ->version.index);
+	EQ(ask(OP_NODE_UPDATE, node_id(node),
+	       "{\"Role\":\"manager\",\"Availability\":\"pause\"}", "version",
+	       version)
+		   ->status,
+	   200);
+	create();
+	a = ask(OP_TASK_LOGS, first_task(), NULL, "follow", "1");
+	EQ(a->logs, 0);
+	EQ(a->pieces, 1); /* the headers */
+	EQ(a->ends, 0);
+	EQ(ask(OP_SERVICE_REMOVE, "web", NULL, NULL, NULL)->status, 200);
+	EQ(a->ends, 1);
+	end();
+}
+
+T(a_followed_service_that_is_gone_has_no_more_to_come)
+{
+	struct answer *a, *none;
+
+	start();
+	init();
+	create();
+	EQ(ask(OP_SERVICE_CREATE, NULL,
+	       "{\"Name\":\"idle\",\"TaskTemplate\":{\"ContainerSpec\":"
+	       "{\"Image\":\"i\"}},\"Mode\":{\"Replicated\":{\"Replicas\":0}}}",
+	       NULL, NULL)
+		   ->status,
+	   201);
+	a = ask(OP_SERVICE_LOGS, "web", NULL, "follow", "1");
+	none = ask(OP_SERVICE_LOGS, "idle", NULL, "follow", "1");
+	EQ(none->ends, 0);
+	EQ(ask(OP_SERVICE_REMOVE, "idle", NULL, NULL, NULL)->status, 200);
+	EQ(none->ends, 1);
+	OK(!a->last_logs);
+	EQ(ask(OP_SERVICE_REMOVE, "web", NULL, NULL, NULL)->status, 200);
+	pass(1000);
+	EQ(state_count(node_state(node), OBJECT_TASK), 0);
+	OK(a->last_logs);
+	EQ(a->ends, 0); /* that is for the driver, once it has sent all */
+	end();
+}
+
+T(leaving_ends_what_is_followed)
+{
+	struct answer *a, *none;
+
+	start();
+	init();
+	create();
+	a = ask(OP_SERVICE_LOGS, "web", NULL, "follow", "1");
+	EQ(ask(OP_SERVICE_CREATE, NULL,
+	       "{\"Name\":\"idle\",\"TaskTemplate\":{\"ContainerSpec\":"
+	       "{\"Image\":\"i\"}},\"Mode\":{\"Replicated\":{\"Replicas\":0}}}",
+	       NULL, NULL)
+		   ->status,
+	   201);
+	none = ask(OP_SERVICE_LOGS, "idle", NULL, "follow", "1");
+	EQ(ask(OP_SWARM_LEAVE, NULL, NULL, "force", "1")->status, 200);
+	EQ(none->ends, 1);
+	OK(a->last_logs);
 	end();
 }
 
