@@ -576,8 +576,6 @@ open_base(struct daemon *d, struct err *e)
 	d->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	if (d->loop == NULL)
 		return err_set(e, -ENOSYS, "the kernel has no epoll");
-	inbox_init(&d->inbox);
-	list_init(&d->streams);
 	start_watchers(d);
 	host_describe(d->options.hostname, SWARM_VERSION, &d->arena,
 		      &d->description);
@@ -687,6 +685,7 @@ daemon_open(struct daemon *d, struct err *e)
 	return open_http(d, e);
 }
 
+/* Also after a start that failed half-way: what is not there is NULL. */
 static void
 daemon_close(struct daemon *d)
 {
@@ -704,7 +703,8 @@ daemon_close(struct daemon *d)
 	images_close(d->images);
 	node_free(d->node);
 	inbox_fini(&d->inbox);
-	ev_loop_destroy(d->loop);
+	if (d->loop != NULL)
+		ev_loop_destroy(d->loop);
 }
 
 static int
@@ -723,6 +723,7 @@ run_daemon(struct daemon *d)
 		r = daemon_open(d, &e);
 	if (r < 0) {
 		fprintf(stderr, "swarm daemon: %s\n", e.msg);
+		daemon_close(d);
 		return 1;
 	}
 	say(SAY_INFO, "swarm %s listens on unix://%s", SWARM_VERSION,
@@ -741,6 +742,8 @@ daemon_main(int argc, char **argv)
 	int code;
 
 	arena_init(&d->arena);
+	inbox_init(&d->inbox);
+	list_init(&d->streams);
 	code = daemon_flags_read(argc, argv, &d->arena, &d->options);
 	if (code < 0)
 		code = run_daemon(d);
