@@ -5,6 +5,7 @@
 #include "net/client/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #define API_PREFIX "/v1.50"
 #define DEFAULT_HOST "unix:///run/swarm/swarm.sock"
 #define DEFAULT_WIDTH 80
+#define DEFAULT_HEIGHT 24
 #define QUERY_PAIRS_MAX 32
 #define FILTERS_MAX 1000 /* --filter on one command line */
 
@@ -331,14 +333,34 @@ real_clock(struct cli *cli)
 }
 
 /* Docker's rule for the width is the terminal on stdin, else 80. */
-static int
-terminal_width(void)
+static void
+find_size(struct cli *cli)
 {
 	struct winsize size = { 0 };
 
-	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col;
-	return DEFAULT_WIDTH;
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+		(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	cli->width = size.ws_col > 0 ? size.ws_col : DEFAULT_WIDTH;
+	cli->height = size.ws_row > 0 ? size.ws_row : DEFAULT_HEIGHT;
+}
+
+/* One on which the cursor can be moved. */
+static bool
+is_terminal(int fd)
+{
+	return isatty(fd) == 1 && !str_eq(getenv("TERM"), "dumb");
+}
+
+/*
+ * Where stdin, stdout or stderr is closed, the next file to be opened would
+ * take its number: lines meant for stderr would go into a database.
+ */
+static void
+fill_standard_fds(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", O_RDWR);
 }
 
 static int
@@ -444,16 +466,17 @@ cli_main(int argc, char **argv, const struct cli_hooks *hooks)
 		.err = stderr,
 		.in_fd = STDIN_FILENO,
 		.in_tty = isatty(STDIN_FILENO) == 1,
-		.out_tty = isatty(STDOUT_FILENO) == 1,
+		.out_tty = is_terminal(STDOUT_FILENO),
 		.err_tty = isatty(STDERR_FILENO) == 1,
-		.width = terminal_width(),
 		.clock_ns = real_clock,
 		.hooks = hooks,
 	};
 	int rc;
 
+	fill_standard_fds();
 	if (inner_main(argc, argv, hooks, &rc))
 		return rc;
+	find_size(&cli);
 	arena_init(&cli.arena);
 	rc = cli_run(&cli, argc, argv);
 	http_client_free(cli.http);

@@ -149,8 +149,10 @@ struct cli {
 	const char *host; /* unix:///run/swarm/swarm.sock */
 	FILE *out, *err;
 	int in_fd;
-	bool in_tty, out_tty, err_tty;
+	bool in_tty, err_tty;
+	bool out_tty;			      /* and its cursor can be moved */
 	int width;			      /* of the terminal; 80 */
+	int height;			      /* the same; 24 */
 	int64_t (*clock_ns)(struct cli *cli); /* wall */
 	struct arena arena;		      /* lives as long as the command */
 	const struct cli_hooks *hooks;

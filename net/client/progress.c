@@ -9,14 +9,16 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/buf.h"
 #include "core/base/str.h"
 #include "core/model/naming.h"
 #include "core/model/objects.h"
+#include "net/client/format.h"
 
 #define POLL_MS 100
 #define BARS_MAX 20 /* more tasks than this are only counted */
 #define BAR_WIDTH 50
-#define TEXT_MAX 60 /* columns of a task's error */
+#define BAR_REST 16 /* columns of a line beside bar and label, and one free */
 
 struct bar {
 	const char *label; /* "1/3", or the node's id */
@@ -182,31 +184,82 @@ converged(const struct view *v)
 	       v->update_state != UPDATE_ROLLBACK_STARTED;
 }
 
+struct watch {
+	struct cli *cli;
+	const char *id;
+	bool show;
+	int lines;	      /* drawn */
+	struct buf written;   /* where nothing is drawn */
+	int64_t stable_since; /* 0: not converged */
+};
+
 /* ---- how it looks
  * ------------------------------------------------------------ */
 
+static const char *
+label_of(const struct view *v, const struct bar *b, struct arena *a)
+{
+	if (b->slot == 0)
+		return arena_printf(a, "%.12s", str_or(b->node_id, "-"));
+	return arena_printf(a, "%llu/%llu", (unsigned long long)b->slot,
+			    (unsigned long long)v->wanted);
+}
+
+/* A line that wraps could not be drawn over. */
 static void
-draw_bar(FILE *out, const struct view *v, const struct bar *b, struct arena *a)
+draw_text(struct cli *cli, const char *text, struct arena *a)
+{
+	size_t width = cli->width > 1 ? (size_t)cli->width - 1 : 1;
+
+	fprintf(cli->out, "%s\033[K\n", text_ellipsis(a, text, width));
+}
+
+static void
+draw_bar(struct cli *cli, const struct view *v, const struct bar *b,
+	 struct arena *a)
 {
 	static const char fill[] =
 		"==================================================";
-	const char *label =
-		b->slot != 0
-			? arena_printf(a, "%llu/%llu",
-				       (unsigned long long)b->slot,
-				       (unsigned long long)v->wanted)
-			: arena_printf(a, "%.12s", str_or(b->node_id, "-"));
+	const char *label = label_of(v, b, a);
+	int room = cli->width - (int)strlen(label) - BAR_REST;
 	int step = b->state > TASK_RUNNING ? TASK_RUNNING : b->state;
-	int width = step * BAR_WIDTH / TASK_RUNNING;
+	int width;
 
-	if (!str_empty(b->err)) {
-		fprintf(out, "%s: %.*s\033[K\n", label, TEXT_MAX,
-			cli_clean(a, b->err));
-		return;
-	}
-	fprintf(out, "%s: %-9s [%.*s>%*s]\033[K\n", label,
-		enum_name(&task_state_names, b->state), width, fill,
-		BAR_WIDTH - width, "");
+	room = room > BAR_WIDTH ? BAR_WIDTH : room > 0 ? room : 0;
+	width = step * room / TASK_RUNNING;
+	if (!str_empty(b->err))
+		draw_text(
+			cli,
+			arena_printf(a, "%s: %s", label, cli_clean(a, b->err)),
+			a);
+	else
+		draw_text(cli,
+			  arena_printf(a, "%s: %-9s [%.*s>%*s]", label,
+				       enum_name(&task_state_names, b->state),
+				       width, fill, room - width, ""),
+			  a);
+}
+
+/* Where nothing can be drawn over: a line for what has changed. */
+static void
+write_plain(struct watch *w, const struct view *v, struct arena *a)
+{
+	struct buf text = { 0 };
+
+	buf_printf(&text, "overall progress: %llu out of %llu tasks\n",
+		   (unsigned long long)v->running,
+		   (unsigned long long)v->wanted);
+	for (uint32_t i = 0; i < v->bar_count && v->wanted <= BARS_MAX; i++)
+		if (!str_empty(v->bars[i].err))
+			buf_printf(&text, "%s: %s\n",
+				   label_of(v, &v->bars[i], a),
+				   cli_clean(a, v->bars[i].err));
+	if (!str_eq(buf_cstr(&text), buf_cstr(&w->written)))
+		fputs(buf_cstr(&text), w->cli->out);
+	(void)fflush(w->cli->out);
+	buf_clear(&w->written);
+	buf_puts(&w->written, buf_cstr(&text));
+	buf_fini(&text);
 }
 
 /* Draws over what was drawn before; gives the number of lines. */
@@ -214,32 +267,30 @@ static int
 draw(struct cli *cli, const struct view *v, int lines, const char *verdict,
      struct arena *a)
 {
-	FILE *out = cli->out;
+	uint32_t most = cli->height > 3 ? (uint32_t)cli->height - 3 : 0;
 
 	if (lines > 0)
-		fprintf(out, "\033[%dA", lines);
-	fprintf(out, "overall progress: %llu out of %llu tasks\033[K\n",
-		(unsigned long long)v->running, (unsigned long long)v->wanted);
+		fprintf(cli->out, "\033[%dA", lines);
+	draw_text(cli,
+		  arena_printf(a, "overall progress: %llu out of %llu tasks",
+			       (unsigned long long)v->running,
+			       (unsigned long long)v->wanted),
+		  a);
 	lines = 2;
-	for (uint32_t i = 0; i < v->bar_count && v->wanted <= BARS_MAX; i++) {
-		draw_bar(out, v, &v->bars[i], a);
+	if (most > BARS_MAX)
+		most = BARS_MAX;
+	for (uint32_t i = 0; i < v->bar_count && v->wanted <= most; i++) {
+		draw_bar(cli, v, &v->bars[i], a);
 		lines++;
 	}
-	fprintf(out, "verify: %s\033[K\n\033[J", verdict);
-	(void)fflush(out);
+	draw_text(cli, arena_printf(a, "verify: %s", verdict), a);
+	fputs("\033[J", cli->out);
+	(void)fflush(cli->out);
 	return lines;
 }
 
 /* ---- watching
  * ----------------------------------------------------------------- */
-
-struct watch {
-	struct cli *cli;
-	const char *id;
-	bool show;
-	int lines;
-	int64_t stable_since; /* 0: not converged */
-};
 
 static const char *
 failed_update(const struct view *v)
@@ -268,6 +319,16 @@ poll_once(struct watch *w, struct arena *a, struct view *v, struct err *e)
 	return r;
 }
 
+static void
+show_view(struct watch *w, const struct view *v, const char *verdict,
+	  struct arena *a)
+{
+	if (w->show && w->cli->out_tty)
+		w->lines = draw(w->cli, v, w->lines, verdict, a);
+	else if (w->show)
+		write_plain(w, v, a);
+}
+
 /* One look; true: it is over, *ret_exit says how. */
 static bool
 watch_step(struct watch *w, struct arena *a, int *ret_exit)
@@ -292,17 +353,16 @@ watch_step(struct watch *w, struct arena *a, int *ret_exit)
 				       "tasks are stable",
 				       (long long)(left + NS_PER_S - 1) /
 					       (long long)NS_PER_S);
+	if (w->stable_since != 0 && left <= 0)
+		verdict = arena_printf(a, "Service %s converged", w->id);
+	show_view(w, &v, verdict, a);
 	if (failed_update(&v) != NULL) {
 		*ret_exit =
 			cli_fail(w->cli, "%s: %s", failed_update(&v),
 				 cli_clean(a, str_or(v.update_message, "")));
 		return true;
 	}
-	if (w->stable_since != 0 && left <= 0)
-		verdict = arena_printf(a, "Service %s converged", w->id);
-	if (w->show && w->cli->out_tty)
-		w->lines = draw(w->cli, &v, w->lines, verdict, a);
-	else if (w->show && w->stable_since != 0 && left <= 0)
+	if (w->stable_since != 0 && left <= 0 && w->show && !w->cli->out_tty)
 		fprintf(w->cli->out, "verify: %s\n", verdict);
 	*ret_exit = CLI_OK;
 	return w->stable_since != 0 && left <= 0;
@@ -311,7 +371,11 @@ watch_step(struct watch *w, struct arena *a, int *ret_exit)
 int
 progress_wait(struct cli *cli, const char *service_id, enum progress_mode mode)
 {
-	struct watch w = { cli, service_id, mode == PROGRESS_SHOW, 0, 0 };
+	struct watch w = {
+		.cli = cli,
+		.id = service_id,
+		.show = mode == PROGRESS_SHOW,
+	};
 	struct sigaction was;
 	bool over = false;
 	int exit_code = CLI_OK;
@@ -332,6 +396,7 @@ progress_wait(struct cli *cli, const char *service_id, enum progress_mode mode)
 				NULL);
 	}
 	(void)sigaction(SIGINT, &was, NULL);
+	buf_fini(&w.written);
 	if (!over)
 		fprintf(cli->out,
 			"Operation continuing in background.\n"

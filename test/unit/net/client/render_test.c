@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "net/client/format.h"
+#include "net/client/progress.h"
 #include "net/client/tarstream.h"
 #include "test/unit/net/client/fake.h"
 
@@ -399,6 +400,67 @@ T(columns_are_aligned_as_gos_tabwriter_does)
 		tabs_align(rows[i][0], strlen(rows[i][0]), &out);
 		EQ_STR(buf_cstr(&out), rows[i][1]);
 		buf_fini(&out);
+	}
+}
+
+#define PAUSED                                                                 \
+	"{\"ID\":\"" SERVICE_ID "\",\"Version\":{\"Index\":12},\"Spec\":{"     \
+	"\"Name\":\"web\",\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":"     \
+	"\"x\"}},\"Mode\":{\"Replicated\":{\"Replicas\":2}}},"                 \
+	"\"UpdateStatus\":{\"State\":\"paused\",\"Message\":\"too bad\"}}"
+
+static const struct fake_answer waiting[] = {
+	{ "GET /services/s", 200, PAUSED, 0 },
+	{ "GET /tasks?filters=%7B%22service%22%3A%7B%22s%22%3Atrue%7D%2C%22"
+	  "_up-to-date%22%3A%7B%22true%22%3Atrue%7D%7D",
+	  200,
+	  "[{\"ID\":\"a\",\"Slot\":1,\"Status\":{\"State\":\"running\"},"
+	  "\"DesiredState\":\"running\"},{\"ID\":\"b\",\"Slot\":2,"
+	  "\"Status\":{\"State\":\"pending\",\"Err\":\"no suitable node "
+	  "(h\u00f6her)\"},\"DesiredState\":\"running\"}]",
+	  0 },
+	{ NULL, 0, NULL, 0 },
+};
+
+T(progress_says_what_is_in_the_way)
+{
+	static const struct {
+		const char *name;
+		bool terminal;
+		int width, height;
+		const char *want;
+	} rows[] = {
+		{ "no terminal: lines", false, 80, 24,
+		  "overall progress: 1 out of 2 tasks\n"
+		  "2/2: no suitable node (h\u00f6her)\n" },
+		{ "a narrow terminal: no line wraps", true, 24, 24,
+		  "overall progress: 1 ou\u2026\x1b[K\n"
+		  "1/2: running   [=====>]\x1b[K\n"
+		  "2/2: no suitable node \u2026\x1b[K\n"
+		  "verify: waiting for ta\u2026\x1b[K\n\x1b[J" },
+		{ "a low terminal: tasks are counted", true, 80, 4,
+		  "overall progress: 1 out of 2 tasks\x1b[K\n"
+		  "verify: waiting for tasks to run\x1b[K\n\x1b[J" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fake f;
+
+		T_ROW(rows[i].name);
+		EQ(fake_run(&f, waiting, "version"), 1);
+		free(f.out);
+		free(f.err);
+		f.cli.out = open_memstream(&f.out, &f.out_len);
+		f.cli.err = open_memstream(&f.err, &f.err_len);
+		f.cli.out_tty = rows[i].terminal;
+		f.cli.width = rows[i].width;
+		f.cli.height = rows[i].height;
+		EQ(progress_wait(&f.cli, "s", PROGRESS_SHOW), 1);
+		fclose(f.cli.out);
+		fclose(f.cli.err);
+		EQ_STR(f.out, rows[i].want);
+		EQ_STR(f.err, "service update paused: too bad\n");
+		fake_fini(&f);
 	}
 }
 
