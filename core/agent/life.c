@@ -82,16 +82,21 @@ end(struct agent *a, struct job *j)
 /* ---- orders ----------------------------------------------------------- */
 
 static void
-order_stop(struct agent *a, struct job *j)
+send_stop(struct agent *a, struct job *j)
 {
 	const struct container_spec *c = j->task->spec.container;
-	struct runner_order *o;
+	struct runner_order *o = out_order(a, j, RUNNER_STOP, NULL);
 
-	enter(a, j, JOB_STOPPING);
-	o = out_order(a, j, RUNNER_STOP, NULL);
 	if (c != NULL && !str_empty(c->stop_signal))
 		o->signal = arena_strdup(&a->out_arena, c->stop_signal);
 	o->grace_ns = stop_grace_ns(&j->task->spec);
+}
+
+static void
+order_stop(struct agent *a, struct job *j)
+{
+	enter(a, j, JOB_STOPPING);
+	send_stop(a, j);
 }
 
 static void
@@ -401,6 +406,8 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 static void
 failed(struct agent *a, struct job *j, const char *why)
 {
+	bool may_run;
+
 	if (j->r.phase == JOB_REMOVING) {
 		j->retry_ms = a->now.mono_ms + REMOVE_RETRY_MS;
 		return;
@@ -411,7 +418,12 @@ failed(struct agent *a, struct job *j, const char *why)
 		set_state(a, j, TASK_SHUTDOWN, "shutdown", why);
 	else
 		set_failed(a, j, why);
+	/* A host port that was lost, say: the container knows nothing of it,
+	 * and must not run on beside the task that takes its place. */
+	may_run = j->r.phase == JOB_STARTING || j->r.phase == JOB_RUNNING;
 	end(a, j);
+	if (may_run)
+		send_stop(a, j);
 }
 
 static void

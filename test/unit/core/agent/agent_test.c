@@ -107,6 +107,27 @@ T(an_end_has_a_state_and_a_reason)
 	}
 }
 
+/* Its host port was taken while the daemon was away, say. */
+T(what_fails_while_it_runs_is_stopped)
+{
+	struct runner_report r = { .news = RUNNER_FAILED,
+				   .task_id = "t1",
+				   .err = "port 80 is taken" };
+	struct host h;
+
+	init(&h);
+	h.task = task_new("t1", 1);
+	run(&h, h.task);
+	report_full(&h, &r);
+	EQ(status(&h)->state, TASK_FAILED);
+	EQ_STR(status(&h)->err, "port 80 is taken");
+	OK(order(&h, RUNNER_STOP) != NULL);
+	EQ(h.seen[0].type, AGENT_ROW);
+	exits(&h, "t1", 0);
+	OK(status(&h) == NULL); /* it has failed, whatever its code */
+	fini(&h);
+}
+
 T(a_shutdown_is_a_signal_with_grace)
 {
 	struct host h;
