@@ -85,7 +85,7 @@ probe_tables(MDB_env *env)
 	r = walk(txn, FREE_DBI, &sum);
 	for (int i = 0; r == 0 && i < STORE_TABLES; i++) {
 		r = mdb_dbi_open(txn, table_names[i], 0, &dbi);
-		if (r == MDB_NOTFOUND) /* never finished being made */
+		if (r == MDB_NOTFOUND) /* open_tables() judges that */
 			r = 0;
 		else if (r == 0)
 			r = walk(txn, dbi, &sum);
@@ -183,19 +183,36 @@ put_format(MDB_txn *txn, MDB_dbi dbi)
 	return mdb_put(txn, dbi, &k, &v, 0);
 }
 
-/* A store that was never finished being made is made now. */
 static int
-open_tables(struct store *s, MDB_txn *txn)
+make_tables(struct store *s, MDB_txn *txn)
 {
-	MDB_val k = { 6, (void *)(uintptr_t) "format" }, v;
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < STORE_TABLES; i++)
 		r = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &s->dbi[i]);
-	if (r != 0)
+	return r == 0 ? put_format(txn, s->dbi[STORE_HARD]) : r;
+}
+
+/*
+ * The tables are made by the first transaction of a store, all of them. One
+ * that is missing later is damage, and nothing is put in its place.
+ */
+static int
+open_tables(struct store *s, MDB_txn *txn)
+{
+	MDB_envinfo info;
+	int found = 0, r = mdb_env_info(s->env, &info);
+
+	for (int i = 0; r == 0 && i < STORE_TABLES; i++) {
+		r = mdb_dbi_open(txn, table_names[i], 0, &s->dbi[i]);
+		if (r == 0)
+			found++;
+		else if (r == MDB_NOTFOUND)
+			r = 0;
+	}
+	if (r != 0 || found == STORE_TABLES)
 		return r;
-	r = mdb_get(txn, s->dbi[STORE_HARD], &k, &v);
-	return r == MDB_NOTFOUND ? put_format(txn, s->dbi[STORE_HARD]) : r;
+	return info.me_last_txnid == 0 ? make_tables(s, txn) : MDB_CORRUPTED;
 }
 
 static int
@@ -235,6 +252,12 @@ store_env_open(struct store *s, struct err *e)
 	if (r == 0)
 		return 0;
 	store_env_close(s);
+	if (r == MDB_CORRUPTED)
+		return err_set(e, -EIO,
+			       "%s/data.mdb is damaged: a table is missing; "
+			       "put it back from a backup, or move %s away to "
+			       "start anew",
+			       s->dir, s->dir);
 	return env_error(s, r, "open", e);
 }
 
