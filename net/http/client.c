@@ -94,7 +94,8 @@ cannot_connect(const struct http_client *c, int code, struct err *e)
 		return err_set(
 			e, code,
 			"Cannot connect to the swarm daemon at %s. Is it "
-			"running?",
+			"running? \"swarm init\" starts it on a new node, "
+			"\"swarm daemon\" again.",
 			c->host);
 	if (code == -EACCES || code == -EPERM)
 		return err_set(

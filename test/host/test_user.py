@@ -77,7 +77,8 @@ def test_a_read_only_bind_is_so_with_what_is_mounted_below():
         images.sh("mount", "-t", "tmpfs", "none", os.path.join(where, "sub"))
         n.swarm("image", "load", "-i", images.busybox(n.dir))
         bind = f"type=bind,source={where},readonly,target="
-        n.create("--name", "b", "--stop-grace-period", "1s", "--mount", bind + "/a", "--mount",
+        n.create("--name", "b", "--stop-grace-period", "1s",
+                 "--mount", bind + "/a", "--mount",
                  bind + "/w,bind-recursive=writable", "busybox", "sh", "-c",
                  "touch /a/sub/x || echo whole; touch /w/x || echo top; "
                  "touch /w/sub/x && echo below; sleep 1000")

@@ -852,7 +852,8 @@ T(a_daemon_that_is_not_there_is_named)
 	EQ(http_client_new("unix:///nowhere/s.sock", &c, &e), 0);
 	EQ(http_ask(c, "GET", "/info", NULL, 0, &body, &e), -ENOENT);
 	EQ_STR(e.msg, "Cannot connect to the swarm daemon at "
-		      "unix:///nowhere/s.sock. Is it running?");
+		      "unix:///nowhere/s.sock. Is it running? \"swarm init\" "
+		      "starts it on a new node, \"swarm daemon\" again.");
 	http_client_free(c);
 	buf_fini(&body);
 }
