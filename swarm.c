@@ -356,7 +356,7 @@ on_port_refused(void *ctx, const struct port_wish *p, const char *why)
 {
 	struct daemon *d = ctx;
 	struct runner_report report = {
-		.news = RUNNER_FAILED,
+		.news = RUNNER_PORT_LOST,
 		.task_id = p->task_id,
 		.err = why,
 	};

@@ -82,21 +82,16 @@ end(struct agent *a, struct job *j)
 /* ---- orders ----------------------------------------------------------- */
 
 static void
-send_stop(struct agent *a, struct job *j)
+order_stop(struct agent *a, struct job *j)
 {
 	const struct container_spec *c = j->task->spec.container;
-	struct runner_order *o = out_order(a, j, RUNNER_STOP, NULL);
+	struct runner_order *o;
 
+	enter(a, j, JOB_STOPPING);
+	o = out_order(a, j, RUNNER_STOP, NULL);
 	if (c != NULL && !str_empty(c->stop_signal))
 		o->signal = arena_strdup(&a->out_arena, c->stop_signal);
 	o->grace_ns = stop_grace_ns(&j->task->spec);
-}
-
-static void
-order_stop(struct agent *a, struct job *j)
-{
-	enter(a, j, JOB_STOPPING);
-	send_stop(a, j);
 }
 
 static void
@@ -389,6 +384,10 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 {
 	if (!job_is_live(j))
 		return;
+	if (task_state_ended(j->r.status.state) && r->started_at == 0) {
+		end(a, j); /* it failed before, and never ran */
+		return;
+	}
 	j->r.container.pid = 0;
 	j->r.container.exit_code = r->exit_code;
 	j->r.finished_at = r->finished_at;
@@ -403,27 +402,37 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 	end(a, j);
 }
 
+/*
+ * What failed has failed, but its container may be there, or come to be. So it
+ * is stopped, and keeps its address until it has.
+ */
+static void
+fail_and_stop(struct agent *a, struct job *j, const char *why)
+{
+	set_failed(a, j, why);
+	if (j->r.ports.count > 0)
+		out_ports(a);
+	order_stop(a, j);
+}
+
 static void
 failed(struct agent *a, struct job *j, const char *why)
 {
-	bool may_run;
-
 	if (j->r.phase == JOB_REMOVING) {
 		j->retry_ms = a->now.mono_ms + REMOVE_RETRY_MS;
 		return;
 	}
 	if (!job_is_live(j))
 		return;
-	if (j->r.phase == JOB_STOPPING && !j->r.unhealthy)
-		set_state(a, j, TASK_SHUTDOWN, "shutdown", why);
-	else
+	if (j->r.phase != JOB_STOPPING) {
+		fail_and_stop(a, j, why);
+		return;
+	}
+	if (!task_state_ended(j->r.status.state) && j->r.unhealthy)
 		set_failed(a, j, why);
-	/* A host port that was lost, say: the container knows nothing of it,
-	 * and must not run on beside the task that takes its place. */
-	may_run = j->r.phase == JOB_STARTING || j->r.phase == JOB_RUNNING;
+	else
+		set_state(a, j, TASK_SHUTDOWN, "shutdown", why);
 	end(a, j);
-	if (may_run)
-		send_stop(a, j);
 }
 
 static void
@@ -489,6 +498,10 @@ life_report(struct agent *a, struct job *j, const struct runner_report *r)
 	case RUNNER_FAILED:
 		failed(a, j, r->err);
 		break;
+	case RUNNER_PORT_LOST:
+		if (job_is_live(j) && j->r.phase != JOB_STOPPING)
+			fail_and_stop(a, j, r->err);
+		break;
 	case RUNNER_PROBED:
 		probed(a, j, r);
 		break;
@@ -512,7 +525,7 @@ life_lost(struct agent *a, struct job *j)
 {
 	if (is_unwanted(a, j))
 		set_state(a, j, TASK_SHUTDOWN, "shutdown", "");
-	else
+	else if (!task_state_ended(j->r.status.state))
 		set_state(a, j, TASK_FAILED, NULL,
 			  "container lost: was the host restarted?");
 	end(a, j);

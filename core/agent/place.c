@@ -217,7 +217,8 @@ agent_ports(const struct agent *a, struct port_wish *ret, size_t max)
 	for (size_t i = 0; i < a->count; i++) {
 		const struct job *j = a->jobs[i];
 
-		if (!job_is_live(j) || str_empty(j->r.address))
+		if (!job_is_live(j) || str_empty(j->r.address) ||
+		    task_state_ended(j->r.status.state))
 			continue;
 		for (uint32_t k = 0; k < j->r.ports.count; k++, n++)
 			if (n < max)

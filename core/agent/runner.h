@@ -13,6 +13,9 @@
  *   REMOVE  -> REMOVED                    (stops it first if need be; frees
  *                                          all: mounts, netns, logs, cgroup)
  *
+ * PORT_LOST comes from whoever holds the host ports, at any time: a port that
+ * is wanted for the task cannot be had. Its container is not touched by that.
+ *
  * At start the runner reports FOUND for each container that a former daemon
  * left, with its phase, and then SCANNED. FOUND with phase GONE: there is a
  * directory but its supervisor is dead; REMOVE cleans it up.
@@ -72,6 +75,7 @@ enum runner_news {
 	RUNNER_REMOVED,
 	RUNNER_FOUND,
 	RUNNER_SCANNED,
+	RUNNER_PORT_LOST,
 };
 
 enum runner_phase {
@@ -94,7 +98,7 @@ struct runner_report {
 	int64_t exit_code; /* 128 + n after signal n */
 	int64_t finished_at;
 	bool oom_killed;
-	/* FAILED: one sentence; PROBED: the probe's output, cut */
+	/* FAILED, PORT_LOST: one sentence; PROBED: the probe's output, cut */
 	const char *err;
 	/* PROBED */
 	uint64_t probe_id;

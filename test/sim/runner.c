@@ -55,6 +55,16 @@ report(struct world *w, const struct container *c, enum runner_news news,
 	world_give(w, &ev);
 }
 
+void
+runner_refuse(struct world *w)
+{
+	struct container c = { 0 };
+
+	memcpy(c.task_id, w->refused, sizeof(c.task_id));
+	w->refused[0] = '\0';
+	report(w, &c, RUNNER_PORT_LOST, "the port is in use");
+}
+
 static uint64_t
 duration(struct world *w, enum runner_verb verb)
 {

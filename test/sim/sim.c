@@ -126,6 +126,7 @@ crash(struct world *w)
 		batch_free(w->disk.pending[i]);
 	}
 	w->disk.pending_count = 0;
+	w->refused[0] = '\0';
 	client_daemon_died(w);
 	runner_daemon_died(w);
 	if (dice(w, 8) == 0)
@@ -195,6 +196,9 @@ carry_out(struct world *w, const struct effect *e)
 		return;
 	case EFFECT_PORTS:
 		check_ports(w, e->ports, e->port_count);
+		if (!w->calm && e->port_count > 0 && dice(w, 10) == 0)
+			snprintf(w->refused, sizeof(w->refused), "%s",
+				 e->ports[0].task_id);
 		return;
 	case EFFECT_LOGS:
 		return;
@@ -288,7 +292,9 @@ one_step(struct world *w)
 	struct event tick = { .type = EVENT_TICK };
 
 	w->steps++;
-	if (w->node == NULL && w->up_ms <= w->now.mono_ms)
+	if (w->node != NULL && w->refused[0] != '\0')
+		runner_refuse(w);
+	else if (w->node == NULL && w->up_ms <= w->now.mono_ms)
 		start(w);
 	else if (w->node != NULL && w->disk.pending_count > 0 &&
 		 w->disk.due_ms[0] <= w->now.mono_ms)

@@ -123,9 +123,10 @@ struct world {
 	int last_availability; /* what it is to be in the end */
 	uint64_t finish_request;
 	bool has_image[IMAGES];
-	bool member;	/* acknowledged */
-	bool maybe_in;	/* init was asked for */
-	bool maybe_out; /* leave was asked for */
+	char refused[32]; /* the task whose host port somebody else has */
+	bool member;	  /* acknowledged */
+	bool maybe_in;	  /* init was asked for */
+	bool maybe_out;	  /* leave was asked for */
 	struct seen_task *seen;
 	size_t seen_count;
 
@@ -144,6 +145,7 @@ void world_give(struct world *w, const struct event *ev);
 
 void runner_take(struct world *w, const struct runner_order *o);
 void runner_run(struct world *w);
+void runner_refuse(struct world *w); /* tells of w->refused */
 uint64_t runner_due(const struct world *w);
 void runner_daemon_died(struct world *w);
 void runner_host_died(struct world *w);

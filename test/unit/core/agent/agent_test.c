@@ -110,9 +110,10 @@ T(an_end_has_a_state_and_a_reason)
 /* Its host port was taken while the daemon was away, say. */
 T(what_fails_while_it_runs_is_stopped)
 {
-	struct runner_report r = { .news = RUNNER_FAILED,
+	struct runner_report r = { .news = RUNNER_PORT_LOST,
 				   .task_id = "t1",
 				   .err = "port 80 is taken" };
+	struct task *two, *three;
 	struct host h;
 
 	init(&h);
@@ -122,9 +123,41 @@ T(what_fails_while_it_runs_is_stopped)
 	EQ(status(&h)->state, TASK_FAILED);
 	EQ_STR(status(&h)->err, "port 80 is taken");
 	OK(order(&h, RUNNER_STOP) != NULL);
-	EQ(h.seen[0].type, AGENT_ROW);
+	/* what runs keeps its address to itself */
+	report_full(&h, &r);
+	two = task_new("t2", 2);
+	assign(&h, two);
+	EQ_STR(order(&h, RUNNER_PREPARE)->address, "172.30.0.3/24");
 	exits(&h, "t1", 0);
-	OK(status(&h) == NULL); /* it has failed, whatever its code */
+	/* it has failed, whatever its code */
+	OK(status(&h) == NULL || status(&h)->state == TASK_FAILED);
+	three = task_new("t3", 3);
+	assign(&h, three);
+	EQ_STR(order(&h, RUNNER_PREPARE)->address, "172.30.0.2/24");
+	object_unref(two);
+	object_unref(three);
+	fini(&h);
+}
+
+/* The runner answers a stop of nothing with an exit that it makes up. */
+T(what_never_ran_shows_no_exit_code)
+{
+	struct runner_report r = { .news = RUNNER_FAILED,
+				   .task_id = "t1",
+				   .err = "No such image: x" };
+	struct host h;
+
+	init(&h);
+	h.task = task_new("t1", 1);
+	assign(&h, h.task);
+	report_full(&h, &r);
+	EQ(status(&h)->state, TASK_REJECTED);
+	OK(order(&h, RUNNER_STOP) != NULL);
+	exits(&h, "t1", 137);
+	OK(status(&h) == NULL);
+	agent_unassign(h.a, "t1", h.now);
+	drain(&h);
+	OK(order(&h, RUNNER_REMOVE) != NULL);
 	fini(&h);
 }
 
