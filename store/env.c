@@ -19,6 +19,7 @@
 #define FREE_DBI 0
 #define PROBE_DAMAGED 3
 #define PROBE_FOREIGN 4
+#define PROBE_TOUCH_PAGES 32768 /* of larger stores pages are only read */
 
 static const char *const table_names[STORE_TABLES] = { "hard", "log", "rows" };
 static const char table_letters[STORE_TABLES] = { 'h', 'l', 'r' };
@@ -36,8 +37,11 @@ store_error(int r)
 /* ---- the child that looks first ---------------------------------------------
  */
 
+/* The sum keeps the reads from being optimised away. */
+static volatile unsigned walk_sum;
+
 static int
-walk(MDB_txn *txn, MDB_dbi dbi, unsigned *sum)
+walk(MDB_txn *txn, MDB_dbi dbi)
 {
 	MDB_cursor *cursor;
 	MDB_val k, v;
@@ -49,9 +53,9 @@ walk(MDB_txn *txn, MDB_dbi dbi, unsigned *sum)
 		const unsigned char *p = v.mv_data;
 
 		for (size_t i = 0; i < v.mv_size; i += 512)
-			*sum += p[i];
+			walk_sum += p[i];
 		if (v.mv_size > 0)
-			*sum += p[v.mv_size - 1];
+			walk_sum += p[v.mv_size - 1];
 	}
 	mdb_cursor_close(cursor);
 	return r == MDB_NOTFOUND ? 0 : r;
@@ -72,45 +76,160 @@ size_is_right(MDB_env *env)
 	       ((uint64_t)info.me_last_pgno + 1) * ms.ms_psize;
 }
 
-static int
-probe_tables(MDB_env *env)
+/* Page numbers that may be written over, behind each transaction: a count,
+ * and so many numbers that go down. LMDB takes them as they are. */
+static bool
+free_list_is_right(const MDB_val *v, size_t last_page)
 {
-	unsigned sum = 0;
-	MDB_txn *txn;
+	size_t ids[2], room = v->mv_size / sizeof(ids[0]), count;
+	const char *p = v->mv_data;
+
+	if (v->mv_size % sizeof(ids[0]) != 0 || room == 0)
+		return false;
+	memcpy(&count, p, sizeof(count));
+	if (count > room - 1)
+		return false;
+	ids[0] = last_page + 1;
+	for (size_t i = 1; i <= count; i++) {
+		memcpy(&ids[1], p + i * sizeof(ids[1]), sizeof(ids[1]));
+		if (ids[1] >= ids[0] || ids[1] < 2)
+			return false;
+		ids[0] = ids[1];
+	}
+	return true;
+}
+
+static int
+probe_free(MDB_env *env, MDB_txn *txn)
+{
+	MDB_envinfo info;
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int r = mdb_env_info(env, &info);
+
+	if (r == 0)
+		r = mdb_cursor_open(txn, FREE_DBI, &cursor);
+	if (r != 0)
+		return r;
+	while ((r = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+		if (k.mv_size != sizeof(size_t) ||
+		    !free_list_is_right(&v, info.me_last_pgno))
+			break;
+	mdb_cursor_close(cursor);
+	if (r == 0)
+		return MDB_CORRUPTED;
+	return r == MDB_NOTFOUND ? 0 : r;
+}
+
+/* Every page as a writer takes it, in a transaction that is thrown away. */
+static int
+touch(MDB_txn *txn, MDB_dbi dbi)
+{
+	MDB_cursor *cursor;
+	MDB_val k, v;
+	int r = mdb_cursor_open(txn, dbi, &cursor);
+
+	if (r != 0)
+		return r;
+	while ((r = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0 &&
+	       v.mv_size > 0) {
+		MDB_val same = { v.mv_size, mem_dup(v.mv_data, v.mv_size) };
+
+		r = mdb_cursor_put(cursor, &k, &same, MDB_CURRENT);
+		mem_free(same.mv_data);
+		if (r != 0)
+			break;
+	}
+	mdb_cursor_close(cursor);
+	return r == MDB_NOTFOUND ? 0 : r;
+}
+
+typedef int (*table_fn)(MDB_txn *txn, MDB_dbi dbi);
+
+static int
+each_table(MDB_txn *txn, table_fn fn)
+{
 	MDB_dbi dbi;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < STORE_TABLES; i++) {
+		r = mdb_dbi_open(txn, table_names[i], 0, &dbi);
+		if (r == 0)
+			r = fn(txn, dbi);
+		else if (r == MDB_NOTFOUND) /* open_tables() judges that */
+			r = 0;
+	}
+	return r;
+}
+
+static int
+probe_reading(MDB_env *env)
+{
+	MDB_txn *txn;
 	int r = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
 
 	if (r != 0)
 		return r;
-	r = walk(txn, FREE_DBI, &sum);
-	for (int i = 0; r == 0 && i < STORE_TABLES; i++) {
-		r = mdb_dbi_open(txn, table_names[i], 0, &dbi);
-		if (r == MDB_NOTFOUND) /* open_tables() judges that */
-			r = 0;
-		else if (r == 0)
-			r = walk(txn, dbi, &sum);
-	}
+	r = probe_free(env, txn);
+	if (r == 0)
+		r = each_table(txn, walk);
 	mdb_txn_abort(txn);
+	return r;
+}
+
+static int
+probe_writing(MDB_env *env)
+{
+	MDB_envinfo info;
+	MDB_txn *txn;
+	int r = mdb_env_info(env, &info);
+
+	if (r != 0 || info.me_last_pgno > PROBE_TOUCH_PAGES)
+		return r;
+	r = mdb_txn_begin(env, NULL, 0, &txn);
+	if (r != 0)
+		return r;
+	r = each_table(txn, touch);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+static int
+probe_open(const char *dir, unsigned flags, MDB_env **ret)
+{
+	MDB_env *env;
+	int r = mdb_env_create(&env);
+
+	if (r != 0)
+		return r;
+	mdb_env_set_maxdbs(env, STORE_TABLES);
+	mdb_env_set_mapsize(env, STORE_MAP_BYTES);
+	r = mdb_env_open(env, dir, flags | MDB_NOLOCK | MDB_NOTLS, 0600);
+	if (r != 0)
+		mdb_env_close(env);
+	else
+		*ret = env;
 	return r;
 }
 
 static int
 probe_here(const char *dir)
 {
+	unsigned flags = 0;
 	MDB_env *env;
-	int r = mdb_env_create(&env);
+	int r = probe_open(dir, flags, &env);
 
-	if (r != 0)
-		return PROBE_DAMAGED;
-	mdb_env_set_maxdbs(env, STORE_TABLES);
-	mdb_env_set_mapsize(env, STORE_MAP_BYTES);
-	r = mdb_env_open(env, dir, MDB_RDONLY | MDB_NOLOCK | MDB_NOTLS, 0600);
+	if (r == EROFS || r == EACCES) {
+		flags = MDB_RDONLY;
+		r = probe_open(dir, flags, &env);
+	}
 	if (r == MDB_INVALID || r == MDB_VERSION_MISMATCH)
 		return PROBE_FOREIGN;
-	if (r == 0 && !size_is_right(env))
+	if (r != 0)
 		return PROBE_DAMAGED;
-	if (r == 0)
-		r = probe_tables(env);
+	r = size_is_right(env) ? probe_reading(env) : MDB_CORRUPTED;
+	if (r == 0 && flags == 0)
+		r = probe_writing(env);
 	mdb_env_close(env);
 	return r == 0 ? 0 : PROBE_DAMAGED;
 }
