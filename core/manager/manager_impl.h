@@ -98,6 +98,7 @@ struct flight {
 	uint64_t number;
 	char *node_id;
 	uint64_t until_ms; /* 0: its new task does not run yet */
+	bool goes_on;	   /* while flights land */
 };
 
 struct watched { /* a service, or the tasks of one that is gone */
@@ -108,7 +109,7 @@ struct watched { /* a service, or the tasks of one that is gone */
 	uint64_t wake_ms;
 	struct ready_timer *timers;
 	size_t timer_count, timer_cap;
-	struct flight *flights;
+	struct flight *flights; /* by number, then by node */
 	size_t flight_count, flight_cap;
 	uint64_t watched_until_ms; /* all is replaced; 0: not yet */
 	uint64_t flights_of;	   /* the spec version; 0: not looked at yet */

@@ -172,14 +172,14 @@ timer_add(struct watched *w, const char *task_id, uint64_t due_ms)
 static const struct task *
 predecessor(struct manager *m, const struct task *t)
 {
-	struct task_span all = state_tasks_of_service(m->state, t->service_id);
+	struct task_span all =
+		state_tasks_of_slot(m->state, t->service_id, t->slot);
 	const struct task *found = NULL;
 
 	for (size_t i = 0; i < all.count; i++) {
 		const struct task *o = all.v[i];
 
-		if (o == t || o->slot != t->slot ||
-		    o->head.created_at > t->head.created_at ||
+		if (o == t || o->head.created_at > t->head.created_at ||
 		    str_eq(o->head.id, t->head.id))
 			continue;
 		if (t->slot == 0 && !str_eq(o->node_id, t->node_id))

@@ -111,64 +111,69 @@ config_of(const struct service *s)
 	return c != NULL ? c : &usual;
 }
 
-static void
-flight_drop(struct watched *w, size_t i)
-{
-	mem_free(w->flights[i].node_id);
-	memmove(&w->flights[i], &w->flights[i + 1],
-		(w->flight_count - i - 1) * sizeof(struct flight));
-	w->flight_count--;
-}
-
 void
 update_forget(struct watched *w)
 {
-	while (w->flight_count > 0)
-		flight_drop(w, w->flight_count - 1);
+	for (size_t i = 0; i < w->flight_count; i++)
+		mem_free(w->flights[i].node_id);
+	w->flight_count = 0;
+}
+
+/* Where the slot's flight is, or would be: by number, then by node. */
+static size_t
+flight_place(const struct watched *w, const struct slot *slot)
+{
+	size_t lo = 0, hi = w->flight_count;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct flight *f = &w->flights[mid];
+
+		if (f->number < slot->number ||
+		    (f->number == slot->number &&
+		     strcmp(f->node_id, slot->node_id) < 0))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static struct flight *
+flight_of(const struct watched *w, const struct slot *slot)
+{
+	size_t at = flight_place(w, slot);
+
+	if (at == w->flight_count || w->flights[at].number != slot->number ||
+	    !str_eq(w->flights[at].node_id, slot->node_id))
+		return NULL;
+	return &w->flights[at];
 }
 
 static void
 flight_add(struct watched *w, const struct slot *slot, uint64_t until_ms)
 {
+	size_t at = flight_place(w, slot);
+
 	w->flights = mem_grow(w->flights, w->flight_count, &w->flight_cap,
 			      sizeof(struct flight));
-	w->flights[w->flight_count++] = (struct flight){
+	memmove(&w->flights[at + 1], &w->flights[at],
+		(w->flight_count - at) * sizeof(struct flight));
+	w->flight_count++;
+	w->flights[at] = (struct flight){
 		.number = slot->number,
 		.node_id = mem_strdup(slot->node_id),
 		.until_ms = until_ms,
 	};
 }
 
-static struct slot *
-flight_slot(const struct work *k, const struct flight *f)
-{
-	for (size_t i = 0; i < k->slots.count; i++)
-		if (k->slots.v[i]->number == f->number &&
-		    str_eq(k->slots.v[i]->node_id, f->node_id))
-			return k->slots.v[i];
-	return NULL;
-}
-
-static bool
-has_flight(const struct watched *w, const struct slot *slot)
-{
-	for (size_t i = 0; i < w->flight_count; i++)
-		if (w->flights[i].number == slot->number &&
-		    str_eq(w->flights[i].node_id, slot->node_id))
-			return true;
-	return false;
-}
-
 /* Is the flight over? Its slot is done and the delay after it has passed. */
 static bool
-flight_is_over(struct work *k, struct flight *f)
+flight_is_over(struct work *k, struct flight *f, const struct slot *slot)
 {
-	const struct slot *slot = flight_slot(k, f);
 	int64_t delay = config_of(k->s)->delay_ns;
 	struct finding found;
 
-	if (slot == NULL)
-		return true;
 	if (f->until_ms == 0) {
 		found = look_at(k, slot);
 		/* Only the old one is there: what began the flight was
@@ -187,14 +192,28 @@ flight_is_over(struct work *k, struct flight *f)
 	return true;
 }
 
+/* Those that are over go, and those whose slot is no more. */
 static void
 flights_land(struct work *k)
 {
-	for (size_t i = 0; i < k->w->flight_count;)
-		if (flight_is_over(k, &k->w->flights[i]))
-			flight_drop(k->w, i);
+	struct watched *w = k->w;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < k->slots.count; i++) {
+		struct flight *f = flight_of(w, k->slots.v[i]);
+
+		if (f != NULL)
+			f->goes_on = !flight_is_over(k, f, k->slots.v[i]);
+	}
+	for (size_t i = 0; i < w->flight_count; i++) {
+		if (w->flights[i].goes_on)
+			w->flights[kept++] = w->flights[i];
 		else
-			i++;
+			mem_free(w->flights[i].node_id);
+	}
+	w->flight_count = kept;
+	for (size_t i = 0; i < kept; i++)
+		w->flights[i].goes_on = false;
 }
 
 /*
@@ -414,7 +433,7 @@ slot_update(struct work *k, struct slot *slot, bool paused)
 	if (paused && f.clean == NULL)
 		keep_one(k, slot);
 	if (!paused && f.clean == NULL && has_room(k) &&
-	    !has_flight(k->w, slot) && !plan_is_full(k->p))
+	    flight_of(k->w, slot) == NULL && !plan_is_full(k->p))
 		slot_start(k, slot);
 	return true;
 }

@@ -107,6 +107,8 @@ index_by_service(const void *a, const void *b)
 	int order =
 		strcmp(str_or(x->service_id, ""), str_or(y->service_id, ""));
 
+	if (order == 0 && x->slot != y->slot)
+		return x->slot < y->slot ? -1 : 1;
 	return order != 0 ? order : index_by_id(a, b);
 }
 

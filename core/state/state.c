@@ -345,6 +345,27 @@ state_tasks_of_service(const struct state *s, const char *service_id)
 }
 
 struct task_span
+state_tasks_of_slot(const struct state *s, const char *service_id,
+		    uint64_t slot)
+{
+	const struct index *x = &s->service_tasks;
+	struct task probe = { .head.id = "",
+			      .service_id = service_id,
+			      .slot = slot };
+	size_t first = index_find(x, &probe), end = first;
+
+	while (end < x->count) {
+		const struct task *t = x->v[end];
+
+		if (t->slot != slot || !str_eq(t->service_id, service_id))
+			break;
+		end++;
+	}
+	return (struct task_span){ (const struct task *const *)(x->v + first),
+				   end - first };
+}
+
+struct task_span
 state_tasks_of_node(const struct state *s, const char *node_id)
 {
 	struct task probe = { .head.id = "", .node_id = node_id };

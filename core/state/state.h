@@ -93,13 +93,17 @@ const struct cluster *state_cluster(const struct state *s); /* the one */
 size_t state_count(const struct state *s, enum object_type type);
 const void *state_at(const struct state *s, enum object_type type, size_t i);
 
-/* Tasks by what they belong to, each list by id. */
+/* Tasks by what they belong to: a service's by slot, then id; a node's by
+ * id. Those of one slot are a part of their service's (a global service has
+ * all in slot 0). */
 struct task_span {
 	const struct task *const *v;
 	size_t count;
 };
 struct task_span state_tasks_of_service(const struct state *s,
 					const char *service_id);
+struct task_span state_tasks_of_slot(const struct state *s,
+				     const char *service_id, uint64_t slot);
 struct task_span state_tasks_of_node(const struct state *s,
 				     const char *node_id);
 

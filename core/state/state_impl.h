@@ -21,7 +21,8 @@ void index_remove(struct index *x, const void *object);
 /* after takes the place of before; both NULL or not. */
 void index_change(struct index *x, const void *before, const void *after);
 
-/* Orders: id; name without case, then id; service id, id; node id, id. */
+/* Orders: id; name without case, then id; service id, slot, id; node id,
+ * id. */
 int index_by_id(const void *a, const void *b);
 int index_by_service_name(const void *a, const void *b);
 int index_by_network_name(const void *a, const void *b);

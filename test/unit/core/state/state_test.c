@@ -172,6 +172,36 @@ T(tasks_are_found_by_service_and_by_node)
 	state_free(s);
 }
 
+static struct task *
+in_slot(struct task *t, uint64_t slot)
+{
+	t->slot = slot;
+	return t;
+}
+
+T(tasks_are_found_by_slot)
+{
+	struct state *s = state_new(1);
+	struct task_span span;
+
+	EQ(state_tasks_of_slot(s, "s1", 1).count, 0);
+	EQ(put(s, in_slot(task("t3", "s1", "n1"), 1), TX_ABSENT, 1), 0);
+	EQ(put(s, in_slot(task("t1", "s1", "n1"), 2), TX_ABSENT, 2), 0);
+	EQ(put(s, in_slot(task("t2", "s1", "n1"), 1), TX_ABSENT, 3), 0);
+	EQ(put(s, in_slot(task("t4", "s2", "n1"), 1), TX_ABSENT, 4), 0);
+	EQ(put(s, in_slot(task("t5", "s1", "n1"), UINT64_MAX), TX_ABSENT, 5),
+	   0);
+	span = state_tasks_of_slot(s, "s1", 1);
+	EQ(span.count, 2);
+	EQ_STR(span.v[0]->head.id, "t2");
+	EQ_STR(span.v[1]->head.id, "t3");
+	EQ(state_tasks_of_slot(s, "s1", 2).count, 1);
+	EQ(state_tasks_of_slot(s, "s1", 3).count, 0);
+	EQ(state_tasks_of_slot(s, "s1", UINT64_MAX).count, 1);
+	EQ(state_tasks_of_service(s, "s1").count, 4);
+	state_free(s);
+}
+
 T(a_transaction_survives_the_log)
 {
 	struct tx tx = { .wall_ns = -5 }, back = { 0 };
