@@ -132,14 +132,18 @@ effect_order(struct node *n, const struct runner_order *o)
 	list_append(&n->held_orders, &h->link);
 }
 
+/* What is left behind by leaving need not be on a full disk first: all of it
+ * is forgotten next, and that is what makes room. */
 void
 effect_release_orders(struct node *n)
 {
+	bool wait = n->life != LIFE_LEAVING || !n->disk_full;
+
 	list_each_safe (it, tmp, &n->held_orders) {
 		struct held_order *h =
 			container_of(it, struct held_order, link);
 
-		if (h->need_seq > n->durable_seq)
+		if (wait && h->need_seq > n->durable_seq)
 			return;
 		list_remove(it);
 		list_append(&n->spent_orders, it);

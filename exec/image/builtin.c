@@ -174,8 +174,11 @@ make_layer(struct images *im, const char *path, struct err *e)
 	if (dir < 0 || fchmod(dir, 0755) < 0)
 		return cannot("make", e);
 	r = copy_self(dir, e);
-	if (r < 0)
+	if (r < 0) {
+		/* Half a copy on a full disk would keep it full. */
+		(void)tree_remove(im->dir, tmp, NULL);
 		return r;
+	}
 	if (renameat(im->dir, tmp, im->dir, path) == 0)
 		return 0;
 	if (errno != EEXIST && errno != ENOTEMPTY)
