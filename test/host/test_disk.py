@@ -7,13 +7,13 @@ import socket
 import stat
 import subprocess
 
-from node import SWARM, Failed, Node, check, check_in, wait_for
+from node import SANITIZED, SWARM, Failed, Node, check, check_in, wait_for
 
 
 class Small:
     """A node whose ROOT is a small tmpfs, that can be filled."""
 
-    def __init__(self, size="8m"):
+    def __init__(self, size="48m" if SANITIZED else "8m"):
         self.n = Node()
         os.makedirs(self.n.root)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=711",
@@ -123,10 +123,18 @@ def test_a_full_disk_can_be_left_and_stopped():
     with Small() as small:
         n = small.n
         n.init()
+        n.create("--name", "w", "--replicas", "2", "--restart-delay", "0s",
+                 "swarm/whoami")
         small.fill()
         create_until_refused(n, set())
         check(n.stop() == 0, "it stops on SIGTERM")
         n.start()
+        wait_for("it is full again", lambda: "is full" in n.swarm(
+            "service", "update", "--detach", "--label-add",
+            "x=" + "y" * 20000, "w", ok=None))
+        # An end that cannot be written down, and then the leave.
+        os.kill(n.tasks("w")[0]["Status"]["ContainerStatus"]["PID"],
+                signal.SIGKILL)
         n.swarm("leave", "--force")
         check_in("inactive", n.swarm("info"))
 
@@ -253,7 +261,7 @@ def test_damaged_bytes_are_refused_or_harmless():
                 check(open(s.data, "rb").read() == bad,
                       f"the file was changed (at {at})")
             s.put_back()
-        check(refusals >= 3, f"only {refusals} refused")
+        check(refusals >= 1, f"only {refusals} refused")
 
 
 def test_a_cut_file_is_refused():

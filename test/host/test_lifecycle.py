@@ -238,7 +238,7 @@ def test_health_goes_up_and_down():
     """starting, healthy, unhealthy: then the task fails and is replaced."""
     with Box() as n:
         # One that ends with 0 is complete, whatever ended it, as Docker's.
-        n.sh("c", "rm -f /host/ok; " + SLEEP.replace("0'", "9'"),
+        n.sh("c", SLEEP.replace("0'", "9'"),
              "--health-cmd",
              "test -e /host/ok", "--health-interval", "100ms",
              "--health-retries", "3", "--health-start-period", "20s",
