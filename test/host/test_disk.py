@@ -102,7 +102,7 @@ def test_killed_on_a_full_disk_it_starts_on_it_too():
         n = small.n
         n.init()
         n.create("--name", "w", "swarm/whoami")
-        task = n.live("w")[0]["Status"]["ContainerStatus"]["PID"]
+        task = n.wait_running("w")[0]["Status"]["ContainerStatus"]["PID"]
         known = {"w"}
         small.fill()
         create_until_refused(n, known)
