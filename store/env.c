@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@
 #define FREE_DBI 0
 #define PROBE_DAMAGED 3
 #define PROBE_FOREIGN 4
-#define PROBE_TOUCH_PAGES 32768 /* of larger stores pages are only read */
+#define PROBE_COPY_MAX (64 << 20) /* bytes; a larger store is only read */
 
 static const char *const table_names[STORE_TABLES] = { "hard", "log", "rows" };
 static const char table_letters[STORE_TABLES] = { 'h', 'l', 'r' };
@@ -121,7 +123,7 @@ probe_free(MDB_env *env, MDB_txn *txn)
 	return r == MDB_NOTFOUND ? 0 : r;
 }
 
-/* Every page as a writer takes it, in a transaction that is thrown away. */
+/* Every page as a writer takes it. */
 static int
 touch(MDB_txn *txn, MDB_dbi dbi)
 {
@@ -178,24 +180,7 @@ probe_reading(MDB_env *env)
 }
 
 static int
-probe_writing(MDB_env *env)
-{
-	MDB_envinfo info;
-	MDB_txn *txn;
-	int r = mdb_env_info(env, &info);
-
-	if (r != 0 || info.me_last_pgno > PROBE_TOUCH_PAGES)
-		return r;
-	r = mdb_txn_begin(env, NULL, 0, &txn);
-	if (r != 0)
-		return r;
-	r = each_table(txn, touch);
-	mdb_txn_abort(txn);
-	return r;
-}
-
-static int
-probe_open(const char *dir, unsigned flags, MDB_env **ret)
+probe_open(const char *path, unsigned flags, MDB_env **ret)
 {
 	MDB_env *env;
 	int r = mdb_env_create(&env);
@@ -204,7 +189,7 @@ probe_open(const char *dir, unsigned flags, MDB_env **ret)
 		return r;
 	mdb_env_set_maxdbs(env, STORE_TABLES);
 	mdb_env_set_mapsize(env, STORE_MAP_BYTES);
-	r = mdb_env_open(env, dir, flags | MDB_NOLOCK | MDB_NOTLS, 0600);
+	r = mdb_env_open(env, path, flags | MDB_NOLOCK | MDB_NOTLS, 0600);
 	if (r != 0)
 		mdb_env_close(env);
 	else
@@ -213,24 +198,74 @@ probe_open(const char *dir, unsigned flags, MDB_env **ret)
 }
 
 static int
+rewrite(MDB_env *env)
+{
+	MDB_txn *txn;
+	int r = mdb_txn_begin(env, NULL, 0, &txn);
+
+	if (r != 0)
+		return r;
+	r = each_table(txn, touch);
+	if (r == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+/* The file in memory, so that nothing that is tried out is kept. */
+static int
+copy_to_memory(int from)
+{
+	int to = memfd_create("swarm-probe", MFD_CLOEXEC);
+	ssize_t n;
+
+	if (to < 0)
+		return -1;
+	do
+		n = sendfile(to, from, NULL, PROBE_COPY_MAX);
+	while (n > 0 || (n < 0 && errno == EINTR));
+	if (n == 0)
+		return to;
+	close(to);
+	return -1;
+}
+
+/*
+ * LMDB trusts its pages even more when it writes. So a copy of the store is
+ * rewritten, twice: the second time over pages that the first one freed.
+ */
+static int
+probe_writing(MDB_env *env)
+{
+	char path[64];
+	struct stat st;
+	MDB_env *copy;
+	int fd, r = mdb_env_get_fd(env, &fd);
+
+	if (r != 0 || fstat(fd, &st) < 0 || st.st_size > PROBE_COPY_MAX)
+		return r;
+	fd = copy_to_memory(fd);
+	if (fd < 0)
+		return 0; /* no memory to look so closely */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = probe_open(path, MDB_NOSUBDIR | MDB_NOSYNC, &copy);
+	for (int i = 0; r == 0 && i < 2; i++)
+		r = rewrite(copy);
+	return r; /* this process ends now */
+}
+
+static int
 probe_here(const char *dir)
 {
-	unsigned flags = 0;
 	MDB_env *env;
-	int r = probe_open(dir, flags, &env);
+	int r = probe_open(dir, MDB_RDONLY, &env);
 
-	if (r == EROFS || r == EACCES) {
-		flags = MDB_RDONLY;
-		r = probe_open(dir, flags, &env);
-	}
 	if (r == MDB_INVALID || r == MDB_VERSION_MISMATCH)
 		return PROBE_FOREIGN;
-	if (r != 0)
-		return PROBE_DAMAGED;
-	r = size_is_right(env) ? probe_reading(env) : MDB_CORRUPTED;
-	if (r == 0 && flags == 0)
+	if (r == 0)
+		r = size_is_right(env) ? probe_reading(env) : MDB_CORRUPTED;
+	if (r == 0)
 		r = probe_writing(env);
-	mdb_env_close(env);
 	return r == 0 ? 0 : PROBE_DAMAGED;
 }
 
