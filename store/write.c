@@ -250,7 +250,7 @@ write_all(struct store *s, const struct batch *const *batches, size_t count)
 	}
 	if (r < 0 && r != -ENOSPC)
 		fatal(e.msg);
-	if (full)
+	if (full && (r == 0 || s->wiping))
 		say_full(s, NULL);
 	return r == 0;
 }

@@ -167,11 +167,16 @@ class Node:
 
     def sweep(self):
         """What a failed test may have left: ended by pid, then removed."""
-        for pid in processes(self.dir):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
+        for _ in range(50):  # one that ends may have begun another
+            left = processes(self.dir)
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            if not left:
+                break
+            time.sleep(0.02)
         for line in reversed(open("/proc/mounts").read().splitlines()):
             where = line.split()[1]
             if where.startswith(self.dir):

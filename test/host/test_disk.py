@@ -7,13 +7,14 @@ import socket
 import stat
 import subprocess
 
-from node import SANITIZED, SWARM, Failed, Node, check, check_in, wait_for
+import archives
+from node import SWARM, Failed, Node, check, check_in, wait_for
 
 
 class Small:
     """A node whose ROOT is a small tmpfs, that can be filled."""
 
-    def __init__(self, size="48m" if SANITIZED else "8m"):
+    def __init__(self, size="16m"):
         self.n = Node()
         os.makedirs(self.n.root)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=711",
@@ -65,6 +66,14 @@ def create_until_refused(n, known, limit=400):
     raise Failed("the disk never was full")
 
 
+def runs(n, name, *flags):
+    """A service of a small image (a sanitized swarm/whoami is none)."""
+    n.swarm("image", "load", stdin=archives.old_save(
+        [(["box:1"], [archives.shell()])]))
+    n.create("--name", name, "--stop-grace-period", "1s", *flags, "box:1",
+             "sleep", "1000")
+
+
 def test_a_full_disk_is_said_and_nothing_acknowledged_is_lost():
     """Filled while requests come; told; goes on by itself when freed."""
     with Small() as small:
@@ -101,7 +110,7 @@ def test_killed_on_a_full_disk_it_starts_on_it_too():
     with Small() as small:
         n = small.n
         n.init()
-        n.create("--name", "w", "swarm/whoami")
+        runs(n, "w")
         task = n.wait_running("w")[0]["Status"]["ContainerStatus"]["PID"]
         known = {"w"}
         small.fill()
@@ -123,8 +132,7 @@ def test_a_full_disk_can_be_left_and_stopped():
     with Small() as small:
         n = small.n
         n.init()
-        n.create("--name", "w", "--replicas", "2", "--restart-delay", "0s",
-                 "swarm/whoami")
+        runs(n, "w", "--replicas", "2", "--restart-delay", "0s")
         small.fill()
         create_until_refused(n, set())
         check(n.stop() == 0, "it stops on SIGTERM")
@@ -137,6 +145,9 @@ def test_a_full_disk_can_be_left_and_stopped():
                 signal.SIGKILL)
         n.swarm("leave", "--force")
         check_in("inactive", n.swarm("info"))
+        wait_for(f"nothing is left: {n.counts()}", lambda: (
+            lambda c: not c["processes"] and not c["files"] and
+            not c["veths"])(n.counts()))
 
 
 def refused(n, *words, args=None):
@@ -212,11 +223,13 @@ class Stopped:
         os.chmod(self.key, 0o600)
 
     def __exit__(self, *why):
-        self.put_back()
-        if why[0] is None:
-            self.n.start()
-            check(len(names(self.n)) == 5, "with its files it is as before")
-        return self.n.__exit__(*why)
+        try:
+            self.put_back()
+            if why[0] is None:
+                self.n.start()
+                check(len(names(self.n)) == 5, "with its files it is as before")
+        finally:
+            self.n.__exit__(*why)
 
 
 def ends_well(n):
