@@ -168,15 +168,29 @@ on_log_piece(void *ctx, const void *p, size_t len, bool ended)
 	return room;
 }
 
-/* More tasks join a stream that is followed. */
+static void
+note_ended(struct stream *s, const struct effect *f)
+{
+	for (size_t i = 0; i < f->log_count; i++)
+		if (f->logs[i].ended)
+			log_stream_task_ended(s->logs, f->logs[i].task_id);
+}
+
+/* More tasks join a stream that is followed, or it is said that none will. */
 static bool
 join_logs(struct daemon *d, const struct effect *f)
 {
 	struct stream *s = stream_find(d, f->request_id);
+	bool last = f->log_count == 0 && !f->log_endless;
 
-	for (size_t i = 0; s != NULL && i < f->log_count; i++)
+	if (s == NULL || s->logs == NULL)
+		return last;
+	for (size_t i = 0; i < f->log_count; i++)
 		log_stream_add(s->logs, &f->logs[i]);
-	return s != NULL;
+	note_ended(s, f);
+	if (last)
+		log_stream_no_more(s->logs);
+	return true;
 }
 
 static void
@@ -204,7 +218,9 @@ start_logs(struct daemon *d, const struct effect *f)
 		say(SAY_ERROR, "logs: %s", e.msg);
 		http_stream_end(d->http, f->request_id);
 		stream_free(s);
+		return;
 	}
+	note_ended(s, f);
 }
 
 static void

@@ -236,7 +236,7 @@ is_over(struct log_stream *s)
 	if (s->options.until_ns != 0 &&
 	    ev_now(s->config.loop) * 1e9 > (double)s->options.until_ns)
 		return true;
-	if (s->source_count == 0 || s->config.endless)
+	if (s->config.endless)
 		return false;
 	list_each (it, &s->sources)
 		if (!container_of(it, struct source, link)->ended)
@@ -419,6 +419,14 @@ log_stream_task_ended(struct log_stream *s, const char *task_id)
 		if (!s->paused)
 			soon(s, 0.);
 	}
+}
+
+void
+log_stream_no_more(struct log_stream *s)
+{
+	s->config.endless = false;
+	if (!s->paused)
+		soon(s, 0.);
 }
 
 void

@@ -74,6 +74,8 @@ void log_stream_resume(struct log_stream *s);
 void log_stream_add(struct log_stream *s, const struct log_source *source);
 /* A task's container has ended: its log is complete. */
 void log_stream_task_ended(struct log_stream *s, const char *task_id);
+/* No task joins any more: an endless stream ends with those it has. */
+void log_stream_no_more(struct log_stream *s);
 void log_stream_close(struct log_stream *s); /* NULL is fine */
 
 #endif
