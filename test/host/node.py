@@ -177,11 +177,31 @@ class Node:
             if not left:
                 break
             time.sleep(0.02)
+        self.sweep_cgroups()
         for line in reversed(open("/proc/mounts").read().splitlines()):
             where = line.split()[1]
             if where.startswith(self.dir):
                 subprocess.run(["umount", "-l", where], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def sweep_cgroups(self):
+        """Containers whose supervisors were ended above."""
+        try:
+            tasks = os.listdir(os.path.join(self.run, "tasks"))
+        except OSError:
+            return
+        for where, _, _ in list(os.walk(CGROUP, topdown=False)):
+            if os.path.basename(where) not in tasks:
+                continue
+            with open(os.path.join(where, "cgroup.procs")) as f:
+                for pid in f.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
+            for _ in range(50):
+                try:
+                    os.rmdir(where)
+                    break
+                except OSError:
+                    time.sleep(0.02)
 
     # ---- asking it ----
 
