@@ -429,7 +429,6 @@ static const struct {
 	[OP_NETWORK_INSPECT] = { control_network_inspect, true },
 	[OP_SECRET_LIST] = { empty_list, false },
 	[OP_CONFIG_LIST] = { empty_list, false },
-	[OP_VOLUME_LIST] = { control_volume_list, true },
 	[OP_NOT_SUPPORTED] = { refuse_target, true },
 };
 

@@ -74,7 +74,6 @@ void control_propose(struct control *c, int status, const char *body);
 void control_system_version(struct control *c);
 void control_system_info(struct control *c);
 void control_system_df(struct control *c);
-void control_volume_list(struct control *c);
 void control_swarm_inspect(struct control *c);
 void control_swarm_update(struct control *c);
 void control_node_list(struct control *c);

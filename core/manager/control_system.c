@@ -290,10 +290,3 @@ control_system_df(struct control *c)
 		 "{\"LayersSize\":0,\"Images\":[],\"Containers\":[],"
 		 "\"Volumes\":[],\"BuildCache\":[]}\n");
 }
-
-void
-control_volume_list(struct control *c)
-{
-	c->ret->status = 200;
-	buf_puts(&c->ret->body, "{\"Volumes\":[],\"Warnings\":null}\n");
-}

@@ -104,7 +104,7 @@ static const struct route routes[] = {
 	REFUSE("POST", "/images/{name}/tag", "tagging images"),
 	REFUSE("POST", "/build", "building images"),
 
-	{ "GET", "/volumes", OP_VOLUME_LIST, NODE, NULL },
+	REFUSE("GET", "/volumes", "listing volumes"),
 	REFUSE("POST", "/volumes/create", "creating volumes"),
 	REFUSE("POST", "/volumes/prune", "pruning volumes"),
 	REFUSE("DELETE", "/volumes/{id}", "removing volumes"),

@@ -48,7 +48,6 @@ enum op {
 	OP_IMAGE_REMOVE,
 	OP_IMAGE_PRUNE,
 	OP_DISTRIBUTION,
-	OP_VOLUME_LIST,
 	OP_NOT_SUPPORTED, /* target says what: "creating networks" */
 };
 

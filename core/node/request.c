@@ -63,7 +63,6 @@ needs_of(enum op op)
 	case OP_IMAGE_REMOVE:
 	case OP_IMAGE_PRUNE:
 	case OP_DISTRIBUTION:
-	case OP_VOLUME_LIST:
 	case OP_NETWORK_LIST:
 	case OP_NETWORK_INSPECT:
 	case OP_NOT_SUPPORTED:
