@@ -20,6 +20,9 @@
 
 #define FREE_DBI 0
 #define PROBE_DAMAGED 3
+#define PROBE_ROWS 64
+#define PROBE_VALUE_MAX 1900 /* bytes; about half a page */
+#define TREE_DEPTH_MAX 32    /* LMDB's own */
 #define PROBE_FOREIGN 4
 #define PROBE_COPY_MAX (64 << 20) /* bytes; a larger store is only read */
 
@@ -42,10 +45,28 @@ store_error(int r)
 /* The sum keeps the reads from being optimised away. */
 static volatile unsigned walk_sum;
 
+/* What a table says of itself is what it has. */
+static int
+check_header(MDB_txn *txn, MDB_dbi dbi, size_t counted)
+{
+	MDB_stat st;
+	unsigned flags = 0;
+	int r = mdb_stat(txn, dbi, &st);
+
+	if (r == 0)
+		r = mdb_dbi_flags(txn, dbi, &flags);
+	if (r == 0 && (flags != 0 || st.ms_entries != counted ||
+		       (st.ms_depth == 0) != (counted == 0) ||
+		       st.ms_depth > TREE_DEPTH_MAX))
+		r = MDB_CORRUPTED;
+	return r;
+}
+
 static int
 walk(MDB_txn *txn, MDB_dbi dbi)
 {
 	MDB_cursor *cursor;
+	size_t counted = 0;
 	MDB_val k, v;
 	int r = mdb_cursor_open(txn, dbi, &cursor);
 
@@ -58,9 +79,10 @@ walk(MDB_txn *txn, MDB_dbi dbi)
 			walk_sum += p[i];
 		if (v.mv_size > 0)
 			walk_sum += p[v.mv_size - 1];
+		counted++;
 	}
 	mdb_cursor_close(cursor);
-	return r == MDB_NOTFOUND ? 0 : r;
+	return r == MDB_NOTFOUND ? check_header(txn, dbi, counted) : r;
 }
 
 static bool
@@ -123,13 +145,30 @@ probe_free(MDB_env *env, MDB_txn *txn)
 	return r == MDB_NOTFOUND ? 0 : r;
 }
 
-/* Every page as a writer takes it, and one row more at each end. */
+/* Rows of many sizes before the first one or behind the last, so that pages
+ * at the edges are filled and split. */
+static int
+add_rows(MDB_txn *txn, MDB_dbi dbi, unsigned char edge)
+{
+	static char value[PROBE_VALUE_MAX];
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < PROBE_ROWS; i++) {
+		unsigned char name[2] = { edge, (unsigned char)i };
+		MDB_val k = { sizeof(name), name };
+		MDB_val v = { 1 + i * 97 % PROBE_VALUE_MAX, value };
+
+		r = mdb_put(txn, dbi, &k, &v, 0);
+	}
+	return r;
+}
+
+/* Every page as a writer takes it. */
 static int
 touch(MDB_txn *txn, MDB_dbi dbi)
 {
-	char first[] = "\0", last[] = "\xff";
-	MDB_val k, v, one = { 1, first };
 	MDB_cursor *cursor;
+	MDB_val k, v;
 	int r = mdb_cursor_open(txn, dbi, &cursor);
 
 	if (r != 0)
@@ -145,10 +184,8 @@ touch(MDB_txn *txn, MDB_dbi dbi)
 	}
 	mdb_cursor_close(cursor);
 	if (r == 0 || r == MDB_NOTFOUND)
-		r = mdb_put(txn, dbi, &(MDB_val){ 1, last }, &one, 0);
-	if (r == 0)
-		r = mdb_put(txn, dbi, &(MDB_val){ 1, first }, &one, 0);
-	return r;
+		r = add_rows(txn, dbi, 0xff);
+	return r == 0 ? add_rows(txn, dbi, 0) : r;
 }
 
 typedef int (*table_fn)(MDB_txn *txn, MDB_dbi dbi);
