@@ -191,23 +191,26 @@ touch(MDB_txn *txn, MDB_dbi dbi)
 typedef int (*table_fn)(MDB_txn *txn, MDB_dbi dbi);
 
 static int
-each_table(MDB_txn *txn, table_fn fn)
+each_table(MDB_txn *txn, table_fn fn, int *ret_found)
 {
 	MDB_dbi dbi;
 	int r = 0;
 
+	*ret_found = 0;
 	for (int i = 0; r == 0 && i < STORE_TABLES; i++) {
 		r = mdb_dbi_open(txn, table_names[i], 0, &dbi);
-		if (r == 0)
+		if (r == 0) {
 			r = fn(txn, dbi);
-		else if (r == MDB_NOTFOUND) /* open_tables() judges that */
+			(*ret_found)++;
+		} else if (r == MDB_NOTFOUND) { /* open_tables() judges that */
 			r = 0;
+		}
 	}
 	return r;
 }
 
 static int
-probe_reading(MDB_env *env)
+probe_reading(MDB_env *env, int *ret_found)
 {
 	MDB_txn *txn;
 	int r = mdb_txn_begin(env, NULL, MDB_RDONLY, &txn);
@@ -216,7 +219,7 @@ probe_reading(MDB_env *env)
 		return r;
 	r = probe_free(env, txn);
 	if (r == 0)
-		r = each_table(txn, walk);
+		r = each_table(txn, walk, ret_found);
 	mdb_txn_abort(txn);
 	return r;
 }
@@ -240,14 +243,16 @@ probe_open(const char *path, unsigned flags, MDB_env **ret)
 }
 
 static int
-rewrite(MDB_env *env)
+rewrite(MDB_env *env, int tables)
 {
 	MDB_txn *txn;
-	int r = mdb_txn_begin(env, NULL, 0, &txn);
+	int found, r = mdb_txn_begin(env, NULL, 0, &txn);
 
 	if (r != 0)
 		return r;
-	r = each_table(txn, touch);
+	r = each_table(txn, touch, &found);
+	if (r == 0 && found != tables)
+		r = MDB_CORRUPTED; /* it was lost from a page that was copied */
 	if (r == 0)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -277,7 +282,7 @@ copy_to_memory(int from)
  * rewritten, twice: the second time over pages that the first one freed.
  */
 static int
-probe_writing(MDB_env *env)
+probe_writing(MDB_env *env, int tables)
 {
 	char path[64];
 	struct stat st;
@@ -292,7 +297,7 @@ probe_writing(MDB_env *env)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	r = probe_open(path, MDB_NOSUBDIR | MDB_NOSYNC, &copy);
 	for (int i = 0; r == 0 && i < 2; i++)
-		r = rewrite(copy);
+		r = rewrite(copy, tables);
 	return r; /* this process ends now */
 }
 
@@ -300,14 +305,15 @@ static int
 probe_here(const char *dir)
 {
 	MDB_env *env;
-	int r = probe_open(dir, MDB_RDONLY, &env);
+	int tables = 0, r = probe_open(dir, MDB_RDONLY, &env);
 
 	if (r == MDB_INVALID || r == MDB_VERSION_MISMATCH)
 		return PROBE_FOREIGN;
 	if (r == 0)
-		r = size_is_right(env) ? probe_reading(env) : MDB_CORRUPTED;
+		r = size_is_right(env) ? probe_reading(env, &tables)
+				       : MDB_CORRUPTED;
 	if (r == 0)
-		r = probe_writing(env);
+		r = probe_writing(env, tables);
 	return r == 0 ? 0 : PROBE_DAMAGED;
 }
 
