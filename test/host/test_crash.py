@@ -111,6 +111,17 @@ def test_leave_leaves_nothing():
             check_in("inactive", n.swarm("info"))
 
 
+def command_lines(word):
+    """What runs, for the report of a failure."""
+    lines = []
+    for pid in processes(word):
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            line = f.read().replace(b"\0", b" ").decode(errors="replace")
+        with open(f"/proc/{pid}/stack", errors="replace") as f:
+            lines.append(f"{pid}: {line}: {f.read().splitlines()[:3]}")
+    return lines
+
+
 def one_operation(n, rnd, i):
     """One random thing that a user, or fate, may do."""
     name = f"r{rnd.randint(0, 3)}"
@@ -172,4 +183,5 @@ def test_nothing_is_left_after_200_random_operations():
             wait_for("the counts are as before", same)
         except Exception:
             raise AssertionError(f"seed {seed}: before {before}, after "
-                                 f"{n.counts()}, history {history}") from None
+                                 f"{n.counts()}, history {history}, "
+                                 f"{command_lines(n.dir)}") from None
