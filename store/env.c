@@ -442,8 +442,7 @@ store_env_open(struct store *s, struct err *e)
 		return env_error(s, r, "open", e);
 	mdb_env_set_maxdbs(s->env, STORE_TABLES);
 	mdb_env_set_mapsize(s->env, STORE_MAP_BYTES);
-	r = mdb_env_open(s->env, s->dir, MDB_NOLOCK | MDB_NOTLS | MDB_NOMEMINIT,
-			 0600);
+	r = mdb_env_open(s->env, s->dir, MDB_NOLOCK | MDB_NOTLS, 0600);
 	/* LMDB leaves it open for every program that we start. */
 	if (r == 0)
 		r = mdb_env_get_fd(s->env, &fd);
