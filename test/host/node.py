@@ -27,6 +27,10 @@ class Failed(Exception):
     """A test does not hold."""
 
 
+class Skipped(Exception):
+    """A test cannot be run here; why. It counts as neither."""
+
+
 def check(cond, what):
     if not cond:
         raise Failed(what)
