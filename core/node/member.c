@@ -50,15 +50,15 @@ row_text(const struct stored *s, const char *key, char *ret, size_t size)
 
 /* What the disk holds is not ours to trust: one sentence, and the end. */
 static _Noreturn void
-store_is_bad(const char *why)
+store_is_bad(const struct node *n, const char *why)
 {
 	struct err e;
 
 	(void)err_set(&e, -EINVAL,
-		      "what is stored of the cluster cannot be used: %s; start "
-		      "the version of swarm that wrote it, or begin with an "
-		      "empty directory",
-		      why);
+		      "what %s/state/data.mdb holds of the cluster cannot be "
+		      "used: %s; start the version of swarm that wrote it, or "
+		      "begin with an empty directory",
+		      n->root_dir, why);
 	fatal(e.msg);
 }
 
@@ -73,14 +73,14 @@ load_object(struct node *n, const struct batch_row *row)
 	if (object_unpack(type, row->value, row->len, &object, &e) < 0) {
 		(void)err_wrap(&e, -EINVAL, "%s %s", object_type_name(type),
 			       row->key);
-		store_is_bad(e.msg);
+		store_is_bad(n, e.msg);
 	}
 	head = object;
 	if (!str_eq(head->id, row->key) ||
 	    state_get(n->state, type, head->id) != NULL) {
 		(void)err_set(&e, -EINVAL, "%s %s is stored as %s",
 			      object_type_name(type), head->id, row->key);
-		store_is_bad(e.msg);
+		store_is_bad(n, e.msg);
 	}
 	state_load(n->state, object);
 }
@@ -99,7 +99,7 @@ load_rows(struct node *n, const struct stored *stored)
 		if (row->table == TABLE_WORKER &&
 		    agent_load(n->agent, row->key, row->value, row->len, &e) <
 			    0)
-			store_is_bad(e.msg);
+			store_is_bad(n, e.msg);
 	}
 }
 
@@ -116,13 +116,13 @@ load_raft(struct node *n, const struct stored *stored)
 	struct err e;
 
 	if (members == NULL)
-		store_is_bad("it does not say who is in the cluster");
+		store_is_bad(n, "it does not say who is in the cluster");
 	if (raft_members_unpack(members->value, members->len, &config.members,
 				&e) < 0 ||
 	    raft_start_check(&config, &e) < 0)
-		store_is_bad(e.msg);
+		store_is_bad(n, e.msg);
 	if (stored->applied >= BEGIN_ENTRIES && state_cluster(n->state) == NULL)
-		store_is_bad("there is no object of the cluster");
+		store_is_bad(n, "there is no object of the cluster");
 	config.seed = rand_next(&n->rand_state);
 	n->raft = raft_new(&config, n->now.mono_ms);
 	n->applied = n->applied_sent = n->trimmed = stored->applied;
@@ -138,10 +138,10 @@ member_load(struct node *n, const struct stored *stored)
 	if (row_text(stored, ROW_NODE, n->node_id, sizeof(n->node_id)) ==
 		    NULL ||
 	    strlen(n->node_id) != ID_LEN)
-		store_is_bad("this node's id is malformed");
+		store_is_bad(n, "this node's id is malformed");
 	if (row_text(stored, ROW_RAFT, raft_id, sizeof(raft_id)) == NULL ||
 	    !str_to_u64(raft_id, &n->raft_id) || n->raft_id == 0)
-		store_is_bad("it does not say which member this node is");
+		store_is_bad(n, "it does not say which member this node is");
 	n->state = state_new(rand_next(&n->rand_state));
 	work_start(n);
 	load_rows(n, stored);

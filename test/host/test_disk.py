@@ -270,13 +270,11 @@ def test_damaged_bytes_are_refused_or_harmless():
             open(n.log_path, "w").close()
             if ends_well(n) == "refused":
                 refusals += 1
-                # By the file, or by what its rows should say together.
-                check("data.mdb" in n.log() or "what is stored" in n.log(),
-                      n.log())
+                check_in("data.mdb", n.log())
                 check(open(s.data, "rb").read() == bad,
                       f"the file was changed (at {at})")
             s.put_back()
-        check(refusals >= 1, f"only {refusals} refused")
+        check(refusals >= 3, f"only {refusals} refused")
 
 
 def test_a_cut_file_is_refused():
