@@ -179,8 +179,8 @@ T(a_store_that_is_not_whole_ends_the_node_with_a_sentence)
 			EQ_STR(words, "");
 			continue;
 		}
-		OK(strstr(words, "fatal: what is stored of the cluster") !=
-		   NULL);
+		OK(strstr(words, "fatal: what /r/state/data.mdb holds of the "
+				 "cluster") != NULL);
 		OK(strstr(words, cases[i].says) != NULL);
 		OK(strstr(words, "check failed") == NULL);
 	}
