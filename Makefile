@@ -12,19 +12,22 @@ VARIANT = $(notdir $(CC))$(if $(SAN),-san)$(if $(FUZZ),-fuzz)
 B = build/$(VARIANT)
 
 # Each folder is an archive; USES says what it may call, nearest first.
-FOLDERS = core/base core/model core/raft core/state core/manager core/agent \
-	core/node net net/http net/netlink net/client store exec exec/image
+FOLDERS = core/base core/model core/raft core/gossip core/state core/manager \
+	core/agent core/node net net/tls net/http net/netlink net/client store \
+	exec exec/image
 USES_core/base =
 USES_core/model = core/base
 USES_core/raft = core/base
+USES_core/gossip = core/base
 USES_core/state = core/model core/base
 USES_core/manager = core/state core/model core/base
 USES_core/agent = core/model core/base
-USES_core/node = core/manager core/agent core/state core/raft core/model \
-	core/base
+USES_core/node = core/manager core/agent core/gossip core/state core/raft \
+	core/model core/base
 CORE = core/node $(USES_core/node)
 USES_net/netlink = core/base
-USES_net = net/netlink $(CORE)
+USES_net/tls = core/model core/base
+USES_net = net/netlink net/tls $(CORE)
 USES_net/http = core/model core/base
 USES_net/client = net/http core/model core/base
 USES_store = $(CORE)

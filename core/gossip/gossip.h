@@ -1,0 +1,67 @@
+/*
+ * gossip.h - who answers right now: SWIM (Das, Gupta, Motivala 2002) with
+ * suspicion, indirect probes, and Lifeguard's local health (Dadgar, Phillips,
+ * Currey 2018). Pure: packets and time in, packets and verdicts out. Who
+ * exists is told from outside and never learnt from a packet: gossip only says
+ * who answers (design.md, rule 2). Packets are plain here; the shell seals
+ * them.
+ */
+#ifndef CORE_GOSSIP_GOSSIP_H
+#define CORE_GOSSIP_GOSSIP_H
+
+#include "core/base/base.h"
+#include "core/base/id.h"
+
+#define GOSSIP_MEMBERS_MAX 4096
+#define GOSSIP_PACKET_MAX 1300 /* bytes; plain */
+#define GOSSIP_ADDR_MAX 64     /* "10.0.0.1:7946", "[fd00::1]:7946" */
+#define GOSSIP_PERIOD_MS 500   /* one probe each; grows with bad local health */
+#define GOSSIP_PROBE_MS 200    /* until others are asked to probe */
+#define GOSSIP_SUSPECT_MS 1200 /* at least, until a suspect is dead */
+
+enum gossip_state { GOSSIP_ALIVE = 1, GOSSIP_SUSPECT, GOSSIP_DEAD };
+
+struct gossip_member {
+	char id[ID_LEN + 1];
+	char addr[GOSSIP_ADDR_MAX];
+};
+
+struct gossip;
+
+struct gossip *gossip_new(const char *self_id, uint64_t seed,
+			  uint64_t now_ms);
+void gossip_free(struct gossip *g); /* NULL is fine */
+
+/*
+ * All that exist now, this node among them or not. New ones are alive until
+ * shown otherwise; a new address is used at once; others are forgotten.
+ */
+void gossip_members(struct gossip *g, const struct gossip_member *v,
+		    size_t count, uint64_t now_ms);
+
+/* A packet that opened, from addr; a bad one is dropped. A member that is
+ * heard from another address than known is answered there. */
+void gossip_packet(struct gossip *g, const char *addr, const void *p,
+		   size_t len, uint64_t now_ms);
+/* The host at addr says that nobody listens there (ICMP): its member is
+ * probed again at once, and dead soon if others are refused as well. */
+void gossip_refused(struct gossip *g, const char *addr, uint64_t now_ms);
+void gossip_tick(struct gossip *g, uint64_t now_ms);
+uint64_t gossip_deadline(const struct gossip *g); /* ms; UINT64_MAX: none */
+
+enum gossip_out_type { GOSSIP_SEND = 1, GOSSIP_VERDICT };
+struct gossip_out {
+	enum gossip_out_type type;
+	const char *addr; /* SEND */
+	const void *packet;
+	size_t len;
+	const char *id; /* VERDICT: this member's state changed */
+	enum gossip_state state;
+};
+/* Drain after each call above; valid until the next one. */
+bool gossip_next(struct gossip *g, struct gossip_out *ret);
+
+/* GOSSIP_DEAD for who does not exist. */
+enum gossip_state gossip_state(const struct gossip *g, const char *id);
+
+#endif
