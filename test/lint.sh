@@ -44,7 +44,7 @@ only() { # REGEX FOLDER...
 	only 'msgpack' core/model
 	only 'jansson' core/model net/client
 	only 'lmdb' store
-	only 'bearssl' store exec/image
+	only 'bearssl' net net/tls store exec/image
 	only 'libmnl' net/netlink
 	only 'llhttp' net/http
 	only 'archive' exec/image net/client
