@@ -433,6 +433,12 @@ carry_out(struct daemon *d, const struct effect *f)
 	case EFFECT_WIPE:
 		wipe(d);
 		break;
+	case EFFECT_LINK:
+	case EFFECT_TRUST:
+	case EFFECT_GOSSIP:
+	case EFFECT_LOGS_STOP:
+	case EFFECT_STOPPED:
+		break;
 	}
 }
 

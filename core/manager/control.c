@@ -310,6 +310,7 @@ control_name(const struct control *c, const void *object)
 	case OBJECT_NETWORK:
 		return ((const struct network *)object)->name;
 	case OBJECT_CLUSTER:
+	case OBJECT_RECEIPT:
 	case OBJECT_TYPE_COUNT:
 		break;
 	}

@@ -20,6 +20,7 @@ event_type(const struct change *c)
 		return object_type_name(c->type);
 	case OBJECT_CLUSTER:
 	case OBJECT_TASK:
+	case OBJECT_RECEIPT:
 	case OBJECT_TYPE_COUNT:
 		break;
 	}

@@ -157,6 +157,7 @@ one_changed(struct manager *m, const struct change *c, struct now now)
 		mark_all(m);
 		return;
 	case OBJECT_NETWORK:
+	case OBJECT_RECEIPT:
 		return;
 	case OBJECT_TYPE_COUNT:
 		break;

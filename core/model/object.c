@@ -31,6 +31,7 @@ static const struct {
 	[OBJECT_SERVICE] = { "service", &service_type },
 	[OBJECT_TASK] = { "task", &task_type },
 	[OBJECT_NETWORK] = { "network", &network_type },
+	[OBJECT_RECEIPT] = { "receipt", &receipt_type },
 };
 
 const struct type *

@@ -439,7 +439,13 @@ TYPE(node, "Node",
 	STRUCT(description, "Description", 3, 0, node_description),
 	STRUCT(status, "Status", 4, 0, node_status),
 	PTR(manager, "ManagerStatus", 5, OMIT, manager_status),
-	ENUM(role, "Role", 6, INTERNAL, node_role));
+	ENUM(role, "Role", 6, INTERNAL, node_role),
+	U64(raft_id, "RaftID", 7, INTERNAL),
+	STRING(manager_addr, "ManagerAddr", 8, INTERNAL),
+	U64(gossip_port, "GossipPort", 9, INTERNAL),
+	U64(renew, "Renew", 10, INTERNAL),
+	TIME(cert_expiry, "CertExpiry", 11, INTERNAL),
+	TIME(down_since, "DownSince", 12, INTERNAL));
 #undef THIS
 
 /* ---- cluster ----------------------------------------------------------- */
@@ -501,6 +507,31 @@ LOCAL_TYPE(join_tokens, "JoinTokens",
 	STRING(manager, "Manager", 2, 0));
 #undef THIS
 
+#define THIS struct root_ca
+LOCAL_TYPE(root_ca, "RootCA",
+	STRING(cert, "Cert", 1, INTERNAL),
+	BYTES(key, "Key", 2, INTERNAL),
+	STRING(digest, "Digest", 3, INTERNAL));
+#undef THIS
+
+#define THIS struct root_rotation
+LOCAL_TYPE(root_rotation, "RootRotation",
+	STRUCT(next, "Next", 1, INTERNAL, root_ca),
+	STRING(cross_signed, "CrossSigned", 2, INTERNAL));
+#undef THIS
+
+#define THIS struct removed_node
+LOCAL_TYPE(removed_node, "RemovedNode",
+	STRING(node_id, "NodeID", 1, INTERNAL),
+	TIME(until, "Until", 2, INTERNAL));
+#undef THIS
+
+#define THIS struct gossip_key
+TYPE(gossip_key, "GossipKey",
+	BYTES(secret, "Secret", 1, INTERNAL),
+	TIME(made_at, "MadeAt", 2, INTERNAL));
+#undef THIS
+
 #define THIS struct cluster
 TYPE(cluster, "Cluster",
 	EMBED(head, "head", 1, object, object_head_type),
@@ -510,7 +541,12 @@ TYPE(cluster, "Cluster",
 	STRINGS(default_addr_pool, "DefaultAddrPool", 5, FIELD_NULL),
 	U64(subnet_size, "SubnetSize", 6, 0),
 	U64(data_path_port, "DataPathPort", 7, 0),
-	STRUCT(join_tokens, "JoinTokens", 8, 0, join_tokens));
+	STRUCT(join_tokens, "JoinTokens", 8, 0, join_tokens),
+	STRUCT(root, "RootCA", 9, INTERNAL, root_ca),
+	PTR(rotation, "RootRotation", 10, INTERNAL, root_rotation),
+	LIST(removed, "Removed", 11, INTERNAL, removed_node),
+	BYTES(unlock_key, "UnlockKey", 12, INTERNAL),
+	LIST(gossip_keys, "GossipKeys", 13, INTERNAL, gossip_key));
 #undef THIS
 
 /* ---- network ----------------------------------------------------------- */
@@ -524,4 +560,13 @@ TYPE(network, "Network",
 	BOOL(internal, "Internal", 5, 0),
 	BOOL(attachable, "Attachable", 6, 0),
 	BOOL(ingress, "Ingress", 7, 0));
+#undef THIS
+
+/* ---- receipt ----------------------------------------------------------- */
+
+#define THIS struct receipt
+TYPE(receipt, "Receipt",
+	EMBED(head, "head", 1, object, object_head_type),
+	U64(status, "Status", 2, INTERNAL),
+	BYTES(body, "Body", 3, INTERNAL));
 #undef THIS

@@ -382,7 +382,14 @@ struct node_object {
 	struct node_description description;
 	struct node_status status;
 	struct manager_status *manager;
-	int role; /* internal: observed */
+	/* internal */
+	int role;	   /* observed: what its certificate is to say */
+	uint64_t raft_id;  /* of a manager; 0: not a member of the raft */
+	const char *manager_addr; /* "10.0.0.1:2377": where a manager listens */
+	uint64_t gossip_port;	  /* UDP */
+	uint64_t renew;	    /* grows: it is to renew its certificate */
+	int64_t cert_expiry; /* when the last one that it got is over */
+	int64_t down_since;  /* wall ns; 0: it is not down */
 };
 
 /* ---- cluster ----------------------------------------------------------- */
@@ -424,6 +431,23 @@ struct join_tokens {
 	const char *worker;
 	const char *manager;
 };
+struct root_ca { /* keys are DER, certificates PEM (core/node/trust.h) */
+	const char *cert;
+	struct bytes key;
+	const char *digest; /* as a join token has it */
+};
+struct root_rotation {
+	struct root_ca next;
+	const char *cross_signed; /* next, signed by the root before it */
+};
+struct removed_node {
+	const char *node_id;
+	int64_t until; /* wall ns: its certificates are over by then */
+};
+struct gossip_key {
+	struct bytes secret; /* 32 bytes */
+	int64_t made_at;     /* wall ns */
+};
 struct cluster {
 	struct object head;
 	struct cluster_spec spec;
@@ -433,6 +457,23 @@ struct cluster {
 	uint64_t subnet_size;
 	uint64_t data_path_port;
 	struct join_tokens join_tokens;
+	/* internal */
+	struct root_ca root;
+	struct root_rotation *rotation; /* NULL: none */
+	LIST_OF(struct removed_node) removed;
+	struct bytes unlock_key; /* 32 bytes; empty: not locked */
+	LIST_OF(struct gossip_key) gossip_keys; /* the first one seals */
+};
+
+/*
+ * What an API request that changed something was answered, kept for a while:
+ * whoever asks again with the same key gets this, and nothing is done twice.
+ * Its id is the key, hashed.
+ */
+struct receipt {
+	struct object head;
+	uint64_t status;
+	struct bytes body;
 };
 
 /* ---- network: for now the predefined ones ------------------------------ */
@@ -448,8 +489,8 @@ struct network {
 };
 
 extern const struct type service_type, task_type, node_type, cluster_type,
-	network_type;
-extern const struct type driver_type, healthcheck_type, platform_type;
+	network_type, receipt_type;
+extern const struct type gossip_key_type, driver_type, healthcheck_type, platform_type;
 extern const struct type service_spec_type, task_spec_type, node_spec_type,
 	cluster_spec_type, task_status_type, container_spec_type,
 	update_config_type, endpoint_spec_type, node_description_type,

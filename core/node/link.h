@@ -34,8 +34,8 @@ enum link_trust {
 
 struct link_peer {
 	enum link_trust trust;
-	char node_id[ID_LEN + 1]; /* CN */
-	char role[32];		  /* OU: "swarm-manager", "swarm-worker" */
+	char node_id[ID_LEN + 1];    /* CN */
+	char role[32];		     /* OU: "swarm-manager", "swarm-worker" */
 	char cluster_id[ID_LEN + 1]; /* O */
 	/* The other end's address; no port. */
 	char ip[IP_TEXT_MAX];
@@ -50,15 +50,15 @@ enum link_verb {
 	 * is shown must then end in the root whose digest pin is.
 	 */
 	LINK_OPEN = 1,
-	LINK_SEND,  /* one message */
-	LINK_CLOSE, /* after what was sent; LINK_DOWN comes, too */
+	LINK_SEND,   /* one message */
+	LINK_CLOSE,  /* after what was sent; LINK_DOWN comes, too */
 	LINK_LISTEN, /* take links at addr ("0.0.0.0:2377"); NULL: stop */
 };
 struct link_order {
 	enum link_verb verb;
 	uint64_t link;
-	const char *addr; /* OPEN, LISTEN */
-	const char *pin;  /* OPEN; 50 digits of base 36, or NULL */
+	const char *addr;    /* OPEN, LISTEN */
+	const char *pin;     /* OPEN; 50 digits of base 36, or NULL */
 	const void *message; /* SEND */
 	size_t len;
 };
@@ -67,7 +67,7 @@ enum link_news {
 	LINK_UP = 1,
 	LINK_MESSAGE,
 	LINK_DOWN,
-	LINK_LISTENS,	   /* LISTEN was done: addr is where */
+	LINK_LISTENS,	    /* LISTEN was done: addr is where */
 	LINK_LISTEN_FAILED, /* err says why; it is not tried again by itself */
 };
 struct link_report {

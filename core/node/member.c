@@ -142,6 +142,9 @@ member_load(struct node *n, const struct stored *stored)
 	if (row_text(stored, ROW_RAFT, raft_id, sizeof(raft_id)) == NULL ||
 	    !str_to_u64(raft_id, &n->raft_id) || n->raft_id == 0)
 		store_is_bad(n, "it does not say which member this node is");
+	if (row_text(stored, ROW_CLUSTER, n->cluster_id,
+		     sizeof(n->cluster_id)) == NULL)
+		store_is_bad(n, "the cluster's id is malformed");
 	n->state = state_new(rand_next(&n->rand_state));
 	work_start(n);
 	load_rows(n, stored);
@@ -200,6 +203,7 @@ begin(struct node *n, const struct request *r, struct control_reply *reply,
 	struct proposal *p = proposal_new(PROPOSAL_REQUEST);
 
 	n->raft_id = rand_next(&n->rand_state) | 1;
+	memcpy(n->cluster_id, cluster_id, sizeof(n->cluster_id));
 	n->life = LIFE_MEMBER;
 	n->state = state_new(rand_next(&n->rand_state));
 	work_start(n);

@@ -51,6 +51,9 @@ node_new(const struct node_config *config, struct now now)
 	list_init(&n->proposals);
 	list_init(&n->waiters);
 	list_init(&n->watchers);
+	list_init(&n->dials);
+	peers_init(n);
+	rpc_init(n);
 	n->batch_seq = 1;
 	if (config->stored != NULL)
 		member_load(n, config->stored);
@@ -66,6 +69,9 @@ node_free(struct node *n)
 	request_fini(n);
 	watch_fini(n);
 	member_fini(n);
+	rpc_fini(n);
+	mesh_fini(n);
+	peers_fini(n);
 	work_fini(n);
 	batch_free(n->filling);
 	effect_fini(n);
@@ -121,6 +127,16 @@ take_event(struct node *n, const struct event *ev)
 	case EVENT_DISK_SPACE:
 		n->disk_full = false;
 		return;
+	case EVENT_LINK:
+		peers_report(n, ev->link);
+		return;
+	case EVENT_TRUST:
+	case EVENT_GOSSIP:
+	case EVENT_LOG_PIECE:
+		return;
+	case EVENT_STOP:
+		effect_add(n, EFFECT_STOPPED);
+		return;
 	}
 	unreachable();
 }
@@ -134,6 +150,8 @@ tick(struct node *n)
 		raft_step(n->raft, &ev);
 	if (n->agent != NULL && agent_deadline(n->agent) <= n->now.mono_ms)
 		agent_tick(n->agent, n->now);
+	rpc_tick(n);
+	mesh_tick(n);
 	work_drain(n);
 	watch_tick(n);
 }
@@ -182,6 +200,8 @@ node_deadline(const struct node *n)
 	uint64_t at = min_u64(watch_deadline(n), request_deadline(n));
 
 	at = min_u64(at, disk_deadline(n));
+	at = min_u64(at, rpc_deadline(n));
+	at = min_u64(at, mesh_deadline(n));
 	if (n->raft != NULL)
 		at = min_u64(at, raft_deadline(n->raft));
 	if (n->agent != NULL)

@@ -13,6 +13,8 @@
 #include "core/base/base.h"
 #include "core/model/objects.h"
 #include "core/node/batch.h"
+#include "core/node/link.h"
+#include "core/node/trust.h"
 #include "core/model/request.h"
 
 struct node;
@@ -27,7 +29,30 @@ enum event_type {
 	EVENT_IMAGES,	    /* an image was loaded: waiting tasks may go on */
 	EVENT_DISK_FULL,    /* batches cannot be written: they wait for space */
 	EVENT_DISK_SPACE,   /* they are written again */
+	EVENT_LINK,	    /* a link to another node reports */
+	EVENT_TRUST,	    /* an order for keys and certificates was done */
+	EVENT_GOSSIP,	    /* a packet came, or an address refused one */
+	EVENT_LOG_PIECE,    /* of a log that is read for another node */
+	EVENT_STOP, /* the program is to end: answered by EFFECT_STOPPED */
 };
+
+/* A packet of gossip's, opened; p is NULL: addr refused one (ICMP). */
+struct gossip_packet {
+	const char *addr;
+	const void *p;
+	size_t len;
+};
+
+/* Whole frames of a log (multiplexed as the API has them). */
+struct log_piece {
+	uint64_t request_id; /* as in EFFECT_LOGS, with REQUEST_REMOTE */
+	const void *p;
+	size_t len;
+	bool ended;
+};
+/* In the id of an EFFECT_LOGS that is for another node: its pieces come back
+ * as EVENT_LOG_PIECE, and EFFECT_LOGS_STOP ends it. */
+#define REQUEST_REMOTE (UINT64_C(1) << 63)
 
 struct event {
 	enum event_type type;
@@ -36,6 +61,11 @@ struct event {
 	uint64_t request_id;			    /* REQUEST_GONE */
 	const struct runner_report *report;	    /* RUNNER; for the call */
 	const struct node_description *description; /* DESCRIPTION */
+	/* for the call, each of them */
+	const struct link_report *link;	    /* LINK */
+	const struct trust_report *trust;   /* TRUST */
+	const struct gossip_packet *gossip; /* GOSSIP */
+	const struct log_piece *log_piece;  /* LOG_PIECE */
 };
 
 enum effect_type {
@@ -48,6 +78,25 @@ enum effect_type {
 	EFFECT_RUNNER,	    /* an order for the container runner */
 	EFFECT_PORTS,	    /* the host ports wanted now: all of them */
 	EFFECT_WIPE,	    /* left the cluster: forget what is stored */
+	EFFECT_LINK,	    /* an order for the links */
+	EFFECT_TRUST,	    /* an order for keys and certificates */
+	EFFECT_GOSSIP,	    /* an order for the gossip socket */
+	EFFECT_LOGS_STOP,   /* request_id (REQUEST_REMOTE): nobody reads it */
+	EFFECT_STOPPED,	    /* the program may end */
+};
+
+enum gossip_verb {
+	GOSSIP_OPEN = 1, /* at addr, with keys; again: with other keys */
+	GOSSIP_CLOSE,
+	GOSSIP_PACKET, /* send p to addr */
+};
+struct gossip_order {
+	enum gossip_verb verb;
+	const char *addr;
+	const void *p;
+	size_t len;
+	const uint8_t *keys; /* OPEN: key_count times 32 bytes */
+	size_t key_count;
 };
 
 /*
@@ -86,6 +135,9 @@ struct effect {
 	const struct runner_order *order; /* RUNNER */
 	const struct port_wish *ports;	  /* PORTS */
 	size_t port_count;
+	const struct link_order *link_order;	 /* LINK */
+	const struct trust_order *trust_order;	 /* TRUST */
+	const struct gossip_order *gossip_order; /* GOSSIP */
 };
 
 /* What was stored, handed in at start; see store/store.h. */
@@ -98,6 +150,9 @@ struct node_config {
 	const char *kernel_version, *operating_system, *default_addr;
 	const struct node_description *description;
 	const char *egress_subnet; /* CIDR; first address is the gateway */
+	/* Raft's times in ms; 0: raft.h's own. For tests. */
+	uint64_t election_ms, heartbeat_ms;
+	bool force_new_cluster; /* this manager alone goes on */
 	const struct stored *stored;
 };
 

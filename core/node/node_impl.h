@@ -9,6 +9,8 @@
 #include "core/manager/control.h"
 #include "core/manager/manager.h"
 #include "core/node/node.h"
+#include "core/node/peers.h"
+#include "core/node/rpc.h"
 
 #define BATCHES_MAX 2	       /* on their way to the disk */
 #define WAITING_MAX 256	       /* requests until there is a leader */
@@ -25,6 +27,10 @@
 #define ROW_CLUSTER "cluster"
 #define ROW_RAFT "raft"	      /* the raft id, decimal */
 #define ROW_MEMBERS "members" /* raft_members_pack(), as of applied */
+/* The roles as certificates say them (OU). */
+#define ROLE_WORD_MANAGER "swarm-manager"
+#define ROLE_WORD_WORKER "swarm-worker"
+
 #define ROW_LEAVING "leaving" /* there: the cluster is being left */
 
 enum life { LIFE_NONE = 1, LIFE_MEMBER, LIFE_LEAVING };
@@ -100,7 +106,10 @@ struct node {
 	struct arena description_arena;
 
 	char node_id[ID_LEN + 1];
+	char cluster_id[ID_LEN + 1]; /* "": in none */
 	uint64_t raft_id;
+	char manager_addr[LINK_ADDR_MAX]; /* advertised; see hello_body */
+	uint64_t gossip_port;
 	struct raft *raft;
 	struct state *state;
 	struct manager *manager; /* while this node leads */
@@ -141,6 +150,17 @@ struct node {
 	uint64_t leaver; /* the request that leaves; 0: none */
 	struct recent recent[RECENT_MAX];
 	uint64_t recent_count; /* ever */
+
+	/* other nodes: peers.c, rpc.c, mesh.c */
+	struct peer_link **links; /* by id */
+	size_t link_count, link_cap;
+	uint64_t link_next;
+	struct list manager_links; /* those that are up */
+	struct list dials;
+	struct list calls;
+	size_t call_count;
+	uint64_t call_next;
+	uint64_t session_link; /* a worker's, to some manager; 0: none */
 
 	/* the worker's side */
 	bool scanned;	    /* the runner has said what was there */
@@ -203,6 +223,25 @@ void member_leave(struct node *n, const struct request *r);
 void member_leave_step(struct node *n);
 void member_office(struct node *n);
 void member_fini(struct node *n);
+
+/* mesh.c */
+void mesh_tick(struct node *n);
+uint64_t mesh_deadline(const struct node *n);
+void mesh_fini(struct node *n);
+/* Called by peers.c and rpc.c: they tell whoever the link is of. */
+void peers_link_up(struct node *n, struct peer_link *l);
+void peers_link_down(struct node *n, struct peer_link *l,
+		     const struct link_report *r);
+void peers_hello(struct node *n, struct peer_link *l);
+void peers_listens(struct node *n, const struct link_report *r);
+void rpc_route_down(struct node *n, const struct route *r);
+
+/* rpc.c, for answers that have kinds of their own: was it asked for? */
+bool rpc_answer(struct node *n, const struct message *m);
+void rpc_init(struct node *n);
+
+/* consensus.c */
+const char *consensus_leader(const struct node *n); /* node id; NULL */
 
 /* work.c */
 void work_start(struct node *n);

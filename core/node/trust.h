@@ -38,11 +38,11 @@ enum trust_verb {
 struct trust_order {
 	enum trust_verb verb;
 	uint64_t id;
-	struct bytes key;   /* SIGN, CROSS_SIGN: the signer's; USE: ours */
-	const char *cert;   /* SIGN, CROSS_SIGN: the signer's; LOOK_AT */
-	const char *chain;  /* SIGN: more to put behind the leaf; or NULL */
-	struct bytes csr;   /* SIGN */
-	const char *root2;  /* CROSS_SIGN */
+	struct bytes key;  /* SIGN, CROSS_SIGN: the signer's; USE: ours */
+	const char *cert;  /* SIGN, CROSS_SIGN: the signer's; LOOK_AT */
+	const char *chain; /* SIGN: more to put behind the leaf; or NULL */
+	struct bytes csr;  /* SIGN */
+	const char *root2; /* CROSS_SIGN */
 	const char *node_id, *cluster_id; /* SIGN */
 	bool manager;			  /* SIGN */
 	int64_t expiry_ns; /* SIGN: how long from now (an hour is added before

@@ -74,6 +74,7 @@ change_indexes(struct state *s, enum object_type type, const void *before,
 		return;
 	case OBJECT_CLUSTER:
 	case OBJECT_NODE:
+	case OBJECT_RECEIPT:
 	case OBJECT_TYPE_COUNT:
 		return;
 	}

@@ -194,6 +194,12 @@ carry_out(struct world *w, const struct effect *e)
 	case EFFECT_WIPE:
 		wipe(w);
 		return;
+	case EFFECT_LINK:
+	case EFFECT_TRUST:
+	case EFFECT_GOSSIP:
+	case EFFECT_LOGS_STOP:
+	case EFFECT_STOPPED:
+		return;
 	case EFFECT_PORTS:
 		check_ports(w, e->ports, e->port_count);
 		if (!w->calm && e->port_count > 0 && dice(w, 10) == 0)

@@ -142,6 +142,12 @@ drain(void)
 		case EFFECT_PORTS:
 			port_sets++;
 			break;
+		case EFFECT_LINK:
+		case EFFECT_TRUST:
+		case EFFECT_GOSSIP:
+		case EFFECT_LOGS_STOP:
+		case EFFECT_STOPPED:
+			break;
 		}
 	}
 }

@@ -1,0 +1,152 @@
+/*
+ * mesh.c - which links this node keeps: a manager one to every other manager.
+ * And whose a link is when it comes up or goes down.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/mem.h"
+#include "core/base/rand.h"
+#include "core/base/str.h"
+#include "core/node/node_impl.h"
+
+#define DIAL_FIRST_MS 50
+#define DIAL_MAX_MS 2000
+
+/* ---- dialling ------------------------------------------------------------
+ */
+
+/* When another manager is to be dialled again; one each. */
+struct dial {
+	struct list link;
+	char node_id[ID_LEN + 1];
+	uint64_t at_ms, wait_ms;
+	uint64_t link_id; /* the link that is being made; 0: none */
+};
+
+static struct dial *
+dial_of(struct node *n, const char *node_id)
+{
+	struct dial *d;
+
+	list_each (it, &n->dials) {
+		d = container_of(it, struct dial, link);
+		if (strcmp(d->node_id, node_id) == 0)
+			return d;
+	}
+	d = mem_new(sizeof(*d));
+	snprintf(d->node_id, sizeof(d->node_id), "%s", node_id);
+	list_append(&n->dials, &d->link);
+	return d;
+}
+
+static void
+dial(struct node *n, const struct node_object *o)
+{
+	struct dial *d = dial_of(n, o->head.id);
+
+	if (d->link_id != 0 || d->at_ms > n->now.mono_ms ||
+	    str_empty(o->manager_addr))
+		return;
+	d->link_id = peers_dial(n, USE_PEER, o->manager_addr, NULL)->id;
+	d->wait_ms = d->wait_ms == 0 ? DIAL_FIRST_MS
+				     : min_u64(2 * d->wait_ms, DIAL_MAX_MS);
+	/* Two that dial each other in step would do so for ever. */
+	d->at_ms = n->now.mono_ms + d->wait_ms +
+		   rand_next(&n->rand_state) % d->wait_ms;
+}
+
+static bool
+is_other_manager(const struct node *n, const struct node_object *o)
+{
+	return o->raft_id != 0 && strcmp(o->head.id, n->node_id) != 0;
+}
+
+void
+mesh_tick(struct node *n)
+{
+	if (n->life != LIFE_MEMBER || n->state == NULL)
+		return;
+	for (size_t i = 0; i < state_count(n->state, OBJECT_NODE); i++) {
+		const struct node_object *o =
+			state_at(n->state, OBJECT_NODE, i);
+
+		if (is_other_manager(n, o) && !peers_to(n, o->head.id))
+			dial(n, o);
+	}
+}
+
+uint64_t
+mesh_deadline(const struct node *n)
+{
+	uint64_t at = UINT64_MAX;
+
+	list_each (it, &n->dials) {
+		const struct dial *d = container_of(it, struct dial, link);
+
+		if (d->link_id == 0 && !peers_to((struct node *)n, d->node_id))
+			at = min_u64(at, d->at_ms);
+	}
+	return at;
+}
+
+void
+mesh_fini(struct node *n)
+{
+	list_each_safe (it, tmp, &n->dials) {
+		list_remove(it);
+		mem_free(container_of(it, struct dial, link));
+	}
+}
+
+/* ---- whose a link is -------------------------------------------------------
+ */
+
+static void
+dial_ended(struct node *n, uint64_t link_id, bool up)
+{
+	list_each (it, &n->dials) {
+		struct dial *d = container_of(it, struct dial, link);
+
+		if (d->link_id != link_id)
+			continue;
+		if (up)
+			d->wait_ms = 0;
+		else
+			d->link_id = 0;
+	}
+}
+
+void
+peers_link_up(struct node *n, struct peer_link *l)
+{
+	if (l->use == USE_PEER)
+		dial_ended(n, l->id, true);
+}
+
+void
+peers_link_down(struct node *n, struct peer_link *l,
+		const struct link_report *r)
+{
+	(void)r;
+	if (l->use == USE_PEER)
+		dial_ended(n, l->id, false);
+}
+
+void
+peers_hello(struct node *n, struct peer_link *l)
+{
+	(void)n, (void)l;
+}
+
+void
+peers_listens(struct node *n, const struct link_report *r)
+{
+	(void)n, (void)r;
+}
+
+void
+rpc_route_down(struct node *n, const struct route *r)
+{
+	(void)n, (void)r;
+}
