@@ -165,7 +165,7 @@ member_load(struct node *n, const struct stored *stored)
 static void
 remember_identity(struct node *n, const char *cluster_id)
 {
-	struct raft_members members = { { n->raft_id }, 1 };
+	struct raft_members members = { .id = { n->raft_id }, .count = 1 };
 	uint8_t packed[RAFT_MEMBERS_PACKED_MAX];
 	size_t len = raft_members_pack(&members, packed);
 	char text[24];
@@ -182,7 +182,8 @@ start_raft(struct node *n, struct tx *tx)
 {
 	struct raft_start config = { .id = n->raft_id,
 				     .seed = rand_next(&n->rand_state),
-				     .members = { { n->raft_id }, 1 } };
+				     .members = { .id = { n->raft_id },
+						  .count = 1 } };
 	struct buf packed = { 0 };
 
 	tx->wall_ns = n->now.wall_ns;

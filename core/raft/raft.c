@@ -12,47 +12,6 @@
 #include "core/base/mem.h"
 #include "core/raft/raft_impl.h"
 
-size_t
-raft_members_pack(const struct raft_members *m,
-		  uint8_t ret[RAFT_MEMBERS_PACKED_MAX])
-{
-	check(m->count <= RAFT_MEMBERS_MAX);
-	for (uint32_t i = 0; i < m->count; i++)
-		for (uint32_t b = 0; b < 8; b++)
-			ret[8 * i + b] = (uint8_t)(m->id[i] >> (8 * b));
-	return 8 * (size_t)m->count;
-}
-
-int
-raft_members_unpack(const void *p, size_t len, struct raft_members *ret,
-		    struct err *e)
-{
-	const uint8_t *bytes = p;
-	struct raft_members m = { 0 };
-
-	if (len == 0 || len % 8 != 0 || len > RAFT_MEMBERS_PACKED_MAX)
-		return err_set(e, -EINVAL,
-			       "a list of members cannot have %zu bytes", len);
-	m.count = (uint32_t)(len / 8);
-	for (uint32_t i = 0; i < m.count; i++) {
-		for (uint32_t b = 0; b < 8; b++)
-			m.id[i] |= (uint64_t)bytes[8 * i + b] << (8 * b);
-		if (m.id[i] == 0)
-			return err_set(e, -EINVAL, "a member has the id 0");
-	}
-	*ret = m;
-	return 0;
-}
-
-bool
-raft_is_member(const struct raft *r, uint64_t id)
-{
-	for (uint32_t i = 0; i < r->members.count; i++)
-		if (r->members.id[i] == id)
-			return true;
-	return false;
-}
-
 struct raft_peer *
 raft_peer(struct raft *r, uint64_t id)
 {
@@ -65,7 +24,7 @@ raft_peer(struct raft *r, uint64_t id)
 uint32_t
 raft_quorum(const struct raft *r)
 {
-	return r->members.count / 2 + 1;
+	return raft_members_voters(&r->members) / 2 + 1;
 }
 
 /* The last RAFT_CONFIG of the log counts as soon as it is there (4.1). */
@@ -391,6 +350,10 @@ on_recv(struct raft *r, const struct raft_msg *m)
 		break;
 	case RAFT_APPENDED:
 		raft_on_appended(r, m);
+		break;
+	case RAFT_TIMEOUT_NOW:
+	case RAFT_SNAPSHOT:
+	case RAFT_SNAPPED:
 		break;
 	}
 }

@@ -82,13 +82,18 @@ struct raft {
 	size_t held_count, held_cap;
 };
 
+/* members.c */
+/* Where id is; m->count: it is not there. */
+uint32_t raft_members_find(const struct raft_members *m, uint64_t id);
+uint32_t raft_members_voters(const struct raft_members *m);
+int raft_members_check(const struct raft_members *m, struct err *e);
+
 /* raft.c */
 void raft_set_hard(struct raft *r, uint64_t term, uint64_t vote);
 void raft_append_own(struct raft *r, enum raft_entry_kind kind,
 		     const void *data, size_t len);
 void raft_cut(struct raft *r, uint64_t from);
 void raft_use_members(struct raft *r);
-bool raft_is_member(const struct raft *r, uint64_t id);
 struct raft_peer *raft_peer(struct raft *r, uint64_t id);
 void raft_send(struct raft *r, const struct raft_msg *m);
 void raft_send_held(struct raft *r, const struct raft_msg *m,

@@ -652,8 +652,8 @@ T(questions_wait_for_the_leader)
 				 .egress_subnet = "172.30.0.0/16",
 				 .stored = &stored };
 	struct batch_row rows[3] = {
-		{ TABLE_IDENTITY, (char *)"members", (char *)"\1\0\0\0\0\0\0\0",
-		  8 },
+		{ TABLE_IDENTITY, (char *)"members",
+		  (char *)"\1\0\0\0\0\0\0\0\0", 9 },
 		{ TABLE_IDENTITY, (char *)"node",
 		  (char *)"aaaaaaaaaaaaaaaaaaaaaaaaa", 25 },
 		{ TABLE_IDENTITY, (char *)"raft", (char *)"1", 1 },

@@ -67,7 +67,7 @@ struct row {
 	}
 #define MEMBERS                                                                \
 	{                                                                      \
-		TABLE_IDENTITY, "members", "\1\0\0\0\0\0\0\0", 8               \
+		TABLE_IDENTITY, "members", "\1\0\0\0\0\0\0\0\0", 9             \
 	}
 
 T(a_store_that_is_not_whole_ends_the_node_with_a_sentence)
