@@ -8,12 +8,14 @@
 
 #include "core/base/buf.h"
 #include "core/base/err.h"
+#include "core/model/token.h"
 #include "core/model/type.h"
 
-#define CERT_KEY_LEN 32	      /* the scalar of P-256 */
-#define CERT_DIGEST_TEXT 50   /* SHA-256 of a root's PEM in base 36 */
-#define CERT_PEM_MAX 65536    /* of a whole chain or bundle */
-#define CERT_CHAIN_MAX 6      /* certificates */
+#define CERT_BYTES_MAX 16384 /* DER of one */
+#define CERT_KEY_LEN 32	     /* the scalar of P-256 */
+#define CERT_DIGEST_TEXT 50  /* SHA-256 of a root's PEM in base 36 */
+#define CERT_PEM_MAX 65536   /* of a whole chain or bundle */
+#define CERT_CHAIN_MAX 6     /* certificates */
 #define CERT_ROOT_YEARS 20
 
 struct cert_key {
@@ -33,20 +35,25 @@ struct cert_facts {
 	bool ca;
 };
 
+void cert_random(void *p, size_t len); /* from the kernel; never fails */
+
 void cert_key_make(struct cert_key *ret);
 void cert_key_wipe(struct cert_key *k);
-/* DER, SEC 1. -EINVAL: not a P-256 key, or longer than one can be. */
-void cert_key_write(const struct cert_key *k, struct buf *out);
+void cert_key_write(const struct cert_key *k, struct buf *out); /* SEC 1 */
+/* SEC 1 or PKCS 8, as DER or as PEM; keys that people bring are read here,
+ * too. -EINVAL: not a P-256 key, encrypted, or longer than one can be. */
 int cert_key_read(const void *p, size_t len, struct cert_key *ret,
 		  struct err *e);
 
-/* PEM is appended to out, with a newline at the end. */
+/* PEM is appended to out, with a newline at the end. All that begins now is
+ * valid from an hour ago: clocks differ. */
 void cert_make_root(const struct cert_key *k, int64_t now_ns, struct buf *out);
 void cert_make_request(const struct cert_key *k, struct buf *out); /* DER */
 /* Only the public key of csr is looked at, once its own signature holds. */
 int cert_sign(const struct cert_key *ca, const char *ca_pem, const void *csr,
 	      size_t csr_len, const struct cert_subject *s, int64_t now_ns,
 	      int64_t expiry_ns, struct buf *out, struct err *e);
+/* root_pem's name and key, signed by ca, for as long as both are valid. */
 int cert_cross_sign(const struct cert_key *ca, const char *ca_pem,
 		    const char *root_pem, struct buf *out, struct err *e);
 
@@ -55,8 +62,8 @@ int cert_look(const char *pem, struct arena *a, struct cert_facts *ret,
 	      struct err *e);
 /* Is k the key of the first certificate of pem? */
 bool cert_is_key_of(const struct cert_key *k, const char *pem);
-/* What a join token carries; of the PEM of one root as cert_make_root()
- * writes it. Terminated. */
+/* What a join token carries: SHA-256 of the PEM of one root, written as
+ * cert_make_root() writes it. Terminated. -EINVAL: none, or several. */
 int cert_digest(const char *root_pem, char ret[CERT_DIGEST_TEXT + 1],
 		struct err *e);
 
