@@ -68,11 +68,14 @@ libs = $(foreach f,$(1),$(if $(wildcard $(f)/*.c),$(call lib,$(f))))
 
 all: swarm
 
+# The wiring: swarm.c and swarm_*.c see every folder.
+WIRING = $(patsubst %.c,$(B)/%.o,$(wildcard swarm*.c))
+
 swarm: $(B)/swarm
 	cp $< $@
-$(B)/swarm: $(B)/swarm.o $(call libs,$(FOLDERS))
+$(B)/swarm: $(WIRING) $(call libs,$(FOLDERS))
 	$(call say,ld $@)
-	$(Q)$(CC) $(CFLAGS) $(LDMODE) -o $@ $< -Wl,--start-group \
+	$(Q)$(CC) $(CFLAGS) $(LDMODE) -o $@ $(WIRING) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
 # Short lines; V=1 shows whole commands.

@@ -6,10 +6,10 @@
  * inbox; before the loop sleeps, the node is stepped until the inbox is
  * empty, and its effects are carried out in order. Nothing is decided here.
  */
+#include "swarm.h"
+
 #include <errno.h>
-#include <ev.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,63 +18,16 @@
 #include <unistd.h>
 
 #include "core/base/check.h"
-#include "core/base/json.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "core/node/inbox.h"
-#include "core/node/node.h"
 #include "exec/host.h"
-#include "exec/image/answer.h"
-#include "exec/image/image.h"
-#include "exec/image/upload.h"
 #include "exec/init.h"
-#include "exec/logs.h"
-#include "exec/runner.h"
 #include "exec/say.h"
 #include "exec/whoami.h"
 #include "net/client/command.h"
-#include "net/client/daemon_flags.h"
 #include "net/client/start.h"
-#include "net/egress.h"
-#include "net/http/server.h"
-#include "store/store.h"
 
 #define SWARM_VERSION "0.1.0"
-#define SELF_MAX 4096
-
-/* A request that is answered in pieces by something other than the node. */
-struct stream {
-	struct list link;
-	struct daemon *d;
-	uint64_t request_id;
-	struct log_stream *logs; /* or */
-	struct upload *upload;
-};
-
-struct daemon {
-	struct daemon_options options;
-	char self[SELF_MAX];
-	char bridge[EGRESS_NAME_MAX];
-	struct arena arena; /* lives as long as the daemon */
-	struct ev_loop *loop;
-	struct store *store;
-	struct images *images;
-	struct egress *egress;
-	struct http_server *http;
-	struct runner *runner;
-	struct node *node;
-	struct node_description description;
-	struct inbox inbox;
-	struct list streams;
-	_Atomic uint64_t persisted; /* written by the store's thread */
-	_Atomic bool disk_full;	    /* so, too */
-	uint64_t persisted_seen;
-	bool disk_full_seen;
-	ev_async persisted_async;
-	ev_prepare prepare;
-	ev_timer timer;
-	ev_signal on_term, on_int;
-};
 
 /* ---- the clock, the end -------------------------- */
 
@@ -107,215 +60,7 @@ now(void)
 	};
 }
 
-/* ---- answers in pieces --------------------------------------------- */
-
-static struct stream *
-stream_find(struct daemon *d, uint64_t request_id)
-{
-	list_each (it, &d->streams) {
-		struct stream *s = container_of(it, struct stream, link);
-
-		if (s->request_id == request_id)
-			return s;
-	}
-	return NULL;
-}
-
-static struct stream *
-stream_new(struct daemon *d, uint64_t request_id)
-{
-	struct stream *s = mem_new(sizeof(*s));
-
-	s->d = d;
-	s->request_id = request_id;
-	list_append(&d->streams, &s->link);
-	return s;
-}
-
-static void
-stream_free(struct stream *s)
-{
-	list_remove(&s->link);
-	mem_free(s);
-}
-
-static void
-reply_error(struct daemon *d, uint64_t request_id, int status, const char *why)
-{
-	struct buf body = { 0 };
-
-	buf_puts(&body, "{\"message\":");
-	json_quote(&body, why);
-	buf_puts(&body, "}\n");
-	http_reply(d->http, request_id, status, "application/json", body.p,
-		   body.len);
-	buf_fini(&body);
-}
-
-static bool
-on_log_piece(void *ctx, const void *p, size_t len, bool ended)
-{
-	struct stream *s = ctx;
-	bool room = true;
-
-	if (len > 0)
-		room = http_stream(s->d->http, s->request_id, NULL, p, len);
-	if (ended) {
-		http_stream_end(s->d->http, s->request_id);
-		inbox_add_gone(&s->d->inbox, s->request_id);
-		stream_free(s);
-	}
-	return room;
-}
-
-static void
-note_ended(struct stream *s, const struct effect *f)
-{
-	for (size_t i = 0; i < f->log_count; i++)
-		if (f->logs[i].ended)
-			log_stream_task_ended(s->logs, f->logs[i].task_id);
-}
-
-/* More tasks join a stream that is followed, or it is said that none will. */
-static bool
-join_logs(struct daemon *d, const struct effect *f)
-{
-	struct stream *s = stream_find(d, f->request_id);
-	bool last = f->log_count == 0 && !f->log_endless;
-
-	if (s == NULL || s->logs == NULL)
-		return last;
-	for (size_t i = 0; i < f->log_count; i++)
-		log_stream_add(s->logs, &f->logs[i]);
-	note_ended(s, f);
-	if (last)
-		log_stream_no_more(s->logs);
-	return true;
-}
-
-static void
-start_logs(struct daemon *d, const struct effect *f)
-{
-	bool raw = f->log_count == 1 && f->logs[0].tty;
-	struct stream *s = stream_new(d, f->request_id);
-	struct log_stream_config config = {
-		.root = d->options.root,
-		.loop = d->loop,
-		.raw = raw,
-		.endless = f->log_endless,
-		.piece = on_log_piece,
-		.ctx = s,
-	};
-	struct err e;
-
-	/* The headers go out first: with follow there may be no line yet. */
-	(void)http_stream(d->http, f->request_id,
-			  raw ? "application/vnd.docker.raw-stream"
-			      : "application/vnd.docker.multiplexed-stream",
-			  "", 0);
-	if (log_stream_open(&config, &f->log_options, f->logs, f->log_count,
-			    &s->logs, &e) < 0) {
-		say(SAY_ERROR, "logs: %s", e.msg);
-		http_stream_end(d->http, f->request_id);
-		stream_free(s);
-		return;
-	}
-	note_ended(s, f);
-}
-
-static void
-logs_task_ended(struct daemon *d, const char *task_id)
-{
-	list_each_safe (it, tmp, &d->streams) {
-		struct stream *s = container_of(it, struct stream, link);
-
-		if (s->logs != NULL)
-			log_stream_task_ended(s->logs, task_id);
-	}
-}
-
-static void
-on_upload_lines(void *ctx, const void *p, size_t len)
-{
-	struct stream *s = ctx;
-
-	(void)http_stream(s->d->http, s->request_id, "application/json", p,
-			  len);
-}
-
-static void
-on_upload_resume(void *ctx)
-{
-	struct stream *s = ctx;
-
-	http_body_resume(s->d->http, s->request_id);
-}
-
-static void
-on_upload_ended(void *ctx, bool loaded)
-{
-	struct stream *s = ctx;
-	struct daemon *d = s->d;
-	struct err e;
-
-	if (loaded && images_reload(d->images, &e) < 0)
-		say(SAY_ERROR, "image load: %s", e.msg);
-	if (loaded)
-		inbox_add(&d->inbox, EVENT_IMAGES);
-	http_stream_end(d->http, s->request_id);
-	stream_free(s);
-}
-
-static void
-start_upload(struct daemon *d, const struct request *r)
-{
-	struct stream *s = stream_new(d, r->id);
-	struct upload_config config = {
-		.loop = d->loop,
-		.images = d->images,
-		.load = { .self = d->self,
-			  .name = request_query(r, "name"),
-			  .quiet = request_query_bool(r, "quiet") },
-		.lines = on_upload_lines,
-		.resume = on_upload_resume,
-		.ended = on_upload_ended,
-		.ctx = s,
-	};
-	struct err e;
-
-	if (upload_start(&config, &s->upload, &e) == 0)
-		return;
-	reply_error(d, r->id, 500, e.msg);
-	stream_free(s);
-}
-
-static bool
-on_body(void *ctx, uint64_t request_id, const void *p, size_t len)
-{
-	struct stream *s = stream_find(ctx, request_id);
-
-	/* One that was refused is read to its end and forgotten. */
-	return s == NULL || upload_put(s->upload, p, len);
-}
-
 /* ---- requests ------------------------------------------------------- */
-
-static void
-answer_images(struct daemon *d, const struct request *r)
-{
-	struct strings used = { 0 };
-	struct buf body = { 0 };
-	struct arena a;
-	int status;
-
-	arena_init(&a);
-	node_images_used(d->node, &a, &used);
-	status = images_answer(d->images, r, &used, &body);
-	http_reply(d->http, r->id, status, "application/json", body.p,
-		   body.len);
-	buf_fini(&body);
-	arena_fini(&a);
-}
 
 static void
 on_request(void *ctx, const struct request *r)
@@ -324,37 +69,13 @@ on_request(void *ctx, const struct request *r)
 	struct err e;
 
 	if (r->op == OP_SWARM_INIT && egress_restore(d->egress, &e) < 0)
-		reply_error(d, r->id, 500, e.msg);
+		answer_error(d, r->id, 500, e.msg);
 	else if (r->op == OP_IMAGE_LOAD)
-		start_upload(d, r);
+		streams_upload(d, r);
 	else if (r->where == OP_AT_IMAGES)
 		answer_images(d, r);
 	else
 		inbox_add_request(&d->inbox, r);
-}
-
-static void
-on_gone(void *ctx, uint64_t request_id)
-{
-	struct daemon *d = ctx;
-	struct stream *s = stream_find(d, request_id);
-
-	if (s != NULL && s->logs != NULL) {
-		log_stream_close(s->logs);
-		stream_free(s);
-	} else if (s != NULL) {
-		upload_abandon(s->upload);
-	}
-	inbox_add_gone(&d->inbox, request_id);
-}
-
-static void
-on_drained(void *ctx, uint64_t request_id)
-{
-	struct stream *s = stream_find(ctx, request_id);
-
-	if (s != NULL && s->logs != NULL)
-		log_stream_resume(s->logs);
 }
 
 static const char *
@@ -392,17 +113,6 @@ wipe(struct daemon *d)
 }
 
 static void
-stream_piece(struct daemon *d, const struct effect *f)
-{
-	if (http_stream(d->http, f->request_id, "application/json", f->body,
-			f->body_len))
-		return;
-	/* A watcher that does not read is let go, not waited for. */
-	http_stream_end(d->http, f->request_id);
-	inbox_add_gone(&d->inbox, f->request_id);
-}
-
-static void
 carry_out(struct daemon *d, const struct effect *f)
 {
 	switch (f->type) {
@@ -414,14 +124,13 @@ carry_out(struct daemon *d, const struct effect *f)
 			   "application/json", f->body, f->body_len);
 		break;
 	case EFFECT_STREAM:
-		stream_piece(d, f);
+		streams_piece(d, f);
 		break;
 	case EFFECT_STREAM_END:
 		http_stream_end(d->http, f->request_id);
 		break;
 	case EFFECT_LOGS:
-		if (!join_logs(d, f))
-			start_logs(d, f);
+		streams_logs(d, f);
 		break;
 	case EFFECT_RUNNER:
 		runner_order(d->runner, f->order);
@@ -486,7 +195,7 @@ take_inbox(struct daemon *d)
 		step(d, ev);
 		if (ev->type == EVENT_RUNNER &&
 		    ev->report->news == RUNNER_EXITED)
-			logs_task_ended(d, ev->report->task_id);
+			streams_task_ended(d, ev->report->task_id);
 		inbox_free(ev);
 	}
 }
@@ -711,13 +420,7 @@ daemon_open(struct daemon *d, struct err *e)
 static void
 daemon_close(struct daemon *d)
 {
-	list_each_safe (it, tmp, &d->streams) {
-		struct stream *s = container_of(it, struct stream, link);
-
-		if (s->logs != NULL)
-			log_stream_close(s->logs);
-		stream_free(s);
-	}
+	streams_fini(d);
 	http_server_close(d->http);
 	runner_close(d->runner);
 	store_close(d->store);
@@ -765,7 +468,7 @@ daemon_main(int argc, char **argv)
 
 	arena_init(&d->arena);
 	inbox_init(&d->inbox);
-	list_init(&d->streams);
+	streams_init(d);
 	code = daemon_flags_read(argc, argv, &d->arena, &d->options);
 	if (code < 0)
 		code = run_daemon(d);

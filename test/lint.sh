@@ -13,7 +13,7 @@ say() {
 	bad=1
 }
 
-sources=$(find swarm.c core net store exec -name '*.[ch]' 2>/dev/null | sort)
+sources=$(find swarm*.[ch] core net store exec -name '*.[ch]' 2>/dev/null | sort)
 tests=$(find test -name '*.[ch]' 2>/dev/null | sort)
 
 # 1. Include directions. The Makefile's USES_ lines say who may call whom.

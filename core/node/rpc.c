@@ -6,6 +6,7 @@
 #include "core/node/rpc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -300,7 +301,8 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 	l->gossip_port = h->gossip_port;
 	if (h->manager_addr != NULL &&
 	    strlen(h->manager_addr) < sizeof(l->manager_addr))
-		strcpy(l->manager_addr, h->manager_addr);
+		memcpy(l->manager_addr, h->manager_addr,
+		       strlen(h->manager_addr) + 1);
 	peers_hello(n, l);
 }
 
@@ -331,6 +333,12 @@ relay_back(struct node *n, const struct sender *from,
 	arena_fini(&a);
 }
 
+static void
+set_text(char *to, size_t size, const char *text)
+{
+	snprintf(to, size, "%s", str_or(text, ""));
+}
+
 /* Another manager vouches for who said it: it read the certificate. */
 static void
 relay_in(struct node *n, const struct sender *from, const struct relay_body *r)
@@ -349,11 +357,12 @@ relay_in(struct node *n, const struct sender *from, const struct relay_body *r)
 	    strlen(str_or(r->node_id, "")) > ID_LEN ||
 	    strlen(str_or(r->ip, "")) >= IP_TEXT_MAX)
 		return;
-	strcpy(origin.node_id, str_or(r->node_id, ""));
-	strcpy(origin.ip, str_or(r->ip, ""));
-	strcpy(peer.node_id, origin.node_id);
-	strcpy(peer.cluster_id, n->cluster_id);
-	strcpy(peer.role, r->manager ? ROLE_WORD_MANAGER : ROLE_WORD_WORKER);
+	set_text(origin.node_id, sizeof(origin.node_id), r->node_id);
+	set_text(origin.ip, sizeof(origin.ip), r->ip);
+	set_text(peer.node_id, sizeof(peer.node_id), r->node_id);
+	set_text(peer.cluster_id, sizeof(peer.cluster_id), n->cluster_id);
+	set_text(peer.role, sizeof(peer.role),
+		 r->manager ? ROLE_WORD_MANAGER : ROLE_WORD_WORKER);
 	arena_init(&a);
 	if (message_unpack(r->message.p, r->message.len, &a, &m, &e) == 0 &&
 	    rpc_refusal(&self, &peer, m.kind) == NULL &&

@@ -1,0 +1,64 @@
+/*
+ * swarm.h - what the files that wire the daemon share (swarm*.c): all its
+ * parts, and how what one of them says reaches another. Nothing is decided
+ * here.
+ */
+#ifndef SWARM_H
+#define SWARM_H
+
+#include <ev.h>
+#include <stdatomic.h>
+
+#include "core/node/inbox.h"
+#include "core/node/node.h"
+#include "exec/image/image.h"
+#include "exec/runner.h"
+#include "net/client/daemon_flags.h"
+#include "net/egress.h"
+#include "net/http/server.h"
+#include "store/store.h"
+
+#define SELF_MAX 4096
+
+struct daemon {
+	struct daemon_options options;
+	char self[SELF_MAX];
+	char bridge[EGRESS_NAME_MAX];
+	struct arena arena; /* lives as long as the daemon */
+	struct ev_loop *loop;
+	struct store *store;
+	struct images *images;
+	struct egress *egress;
+	struct http_server *http;
+	struct runner *runner;
+	struct node *node;
+	struct node_description description;
+	struct inbox inbox;
+	struct list streams;
+	_Atomic uint64_t persisted; /* written by the store's thread */
+	_Atomic bool disk_full;	    /* so, too */
+	uint64_t persisted_seen;
+	bool disk_full_seen;
+	ev_async persisted_async;
+	ev_prepare prepare;
+	ev_timer timer;
+	ev_signal on_term, on_int;
+};
+
+/* swarm_streams.c: requests that are answered in pieces by something other
+ * than the node, and those that the images answer. */
+void streams_init(struct daemon *d);
+void streams_fini(struct daemon *d);
+void streams_logs(struct daemon *d, const struct effect *f);
+void streams_task_ended(struct daemon *d, const char *task_id);
+void streams_upload(struct daemon *d, const struct request *r);
+void streams_piece(struct daemon *d, const struct effect *f);
+void answer_images(struct daemon *d, const struct request *r);
+void answer_error(struct daemon *d, uint64_t request_id, int status,
+		  const char *why);
+/* What the HTTP server calls; ctx is the daemon. */
+bool on_body(void *ctx, uint64_t request_id, const void *p, size_t len);
+void on_gone(void *ctx, uint64_t request_id);
+void on_drained(void *ctx, uint64_t request_id);
+
+#endif
