@@ -1,4 +1,4 @@
-/* files.c - the store's directory, its lock, and its key. */
+/* files.c - the store's directory, its lock, and random bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@ store_path(const char *dir, const char *name)
 }
 
 /* What may be done about it, for the errors that users meet. */
-static int
-file_error(struct err *e, const char *verb, const char *path)
+int
+store_file_error(struct err *e, const char *verb, const char *path)
 {
 	int r = errno;
 
@@ -55,7 +55,7 @@ make_dir(const char *path, struct err *e)
 	}
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
-	return file_error(e, "make the directory", path);
+	return store_file_error(e, "make the directory", path);
 }
 
 int
@@ -104,7 +104,7 @@ write_pid(int fd, const char *path, struct err *e)
 	if (n < 0 && (errno == ENOSPC || errno == EDQUOT))
 		return 0;
 	if (n != len || ftruncate(fd, len) < 0)
-		return file_error(e, "write", path);
+		return store_file_error(e, "write", path);
 	return 0;
 }
 
@@ -117,11 +117,11 @@ store_lock(const char *dir, int *ret_fd, struct err *e)
 	int r = 0;
 
 	if (fd < 0)
-		return file_error(e, "open", path);
+		return store_file_error(e, "open", path);
 	if (lock_whole(fd, F_SETLK, &lock) < 0)
 		r = errno == EAGAIN || errno == EACCES
 			    ? lock_refused(fd, dir, e)
-			    : file_error(e, "lock", path);
+			    : store_file_error(e, "lock", path);
 	if (r == 0)
 		r = write_pid(fd, path, e);
 	if (r < 0) {
@@ -159,9 +159,9 @@ store_sync_dir(const char *dir, struct err *e)
 	int r = 0;
 
 	if (fd < 0)
-		return file_error(e, "open", dir);
+		return store_file_error(e, "open", dir);
 	if (fsync(fd) < 0)
-		r = file_error(e, "sync", dir);
+		r = store_file_error(e, "sync", dir);
 	close(fd);
 	return r;
 }
@@ -176,59 +176,11 @@ store_file_exists(const char *dir, const char *name)
 }
 
 int
-store_read_key(const char *dir, uint8_t ret[RECORD_KEY_LEN], struct err *e)
+store_remove_file(const char *dir, const char *name, struct err *e)
 {
-	owned(mem_freep) char *path = store_path(dir, "key");
-	uint8_t bytes[RECORD_KEY_LEN + 1];
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	ssize_t len;
+	owned(mem_freep) char *path = store_path(dir, name);
 
-	if (fd < 0)
-		return file_error(e, "open", path);
-	len = read(fd, bytes, sizeof(bytes));
-	close(fd);
-	if (len != RECORD_KEY_LEN)
-		return err_set(e, -EIO,
-			       "%s is damaged: a key has %d bytes; put it back "
-			       "from a backup",
-			       path, RECORD_KEY_LEN);
-	memcpy(ret, bytes, RECORD_KEY_LEN);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return store_file_error(e, "remove", path);
 	return 0;
-}
-
-static int
-write_key(const char *path, const uint8_t *secret, struct err *e)
-{
-	int fd = open(path,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		      0600);
-	int r = 0;
-
-	if (fd < 0)
-		return file_error(e, "make", path);
-	if (write(fd, secret, RECORD_KEY_LEN) != RECORD_KEY_LEN ||
-	    fsync(fd) < 0)
-		r = file_error(e, "write", path);
-	close(fd);
-	return r;
-}
-
-/* Whole or not at all: written aside, then renamed. */
-int
-store_make_key(const char *dir, uint8_t ret[RECORD_KEY_LEN], struct err *e)
-{
-	owned(mem_freep) char *path = store_path(dir, "key");
-	owned(mem_freep) char *aside = store_path(dir, "key.new");
-	int r = store_random(ret, RECORD_KEY_LEN, e);
-
-	if (r < 0)
-		return r;
-	r = write_key(aside, ret, e);
-	if (r == 0 && rename(aside, path) < 0)
-		r = file_error(e, "make", path);
-	if (r < 0) {
-		(void)unlink(aside); /* what failed is told already */
-		return r;
-	}
-	return store_sync_dir(dir, e);
 }

@@ -1,4 +1,4 @@
-/* store.c - see store.h: opening, wiping and closing. */
+/* store.c - see store.h: opening, unlocking, wiping and closing. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -11,42 +11,49 @@
 #include "store/store_impl.h"
 
 static int
-open_key(struct store *s, bool has_data, struct err *e)
+make_key(struct store *s, bool has_data, struct err *e)
 {
-	int r = store_read_key(s->dir, s->secret, e);
-
-	if (r != -ENOENT)
-		return r;
-	if (has_data)
-		return err_set(e, -EIO,
-			       "%s/key is missing: without it nothing in "
-			       "data.mdb can be read; put it back from a "
-			       "backup, or move %s away to start anew",
-			       s->dir, s->dir);
-	return store_make_key(s->dir, s->secret, e);
+	if (!has_data)
+		return store_key_make(s->dir, s->keys, e);
+	return err_set(e, -EIO,
+		       "%s/key is missing: without it nothing in data.mdb can "
+		       "be read; put it back from a backup, or move %s away "
+		       "to start anew",
+		       s->dir, s->dir);
 }
 
 /* Nothing is written before what is there was looked at. */
 static int
-open_all(struct store *s, const char *root, struct stored *ret, struct err *e)
+open_data(struct store *s, const uint8_t *unlock_key, struct stored *ret,
+	  struct err *e)
 {
-	bool has_data;
-	int r = store_make_dirs(root, s->dir, e);
+	bool has_data = store_file_exists(s->dir, "data.mdb"), has_key;
+	int r = store_key_read(s->dir, unlock_key, s->keys, e);
 
-	if (r == 0)
-		r = store_lock(s->dir, &s->lock_fd, e);
-	if (r < 0)
-		return r;
-	has_data = store_file_exists(s->dir, "data.mdb");
-	if (has_data)
+	has_key = r != -ENOENT;
+	if (!has_key)
+		r = 0;
+	if (r == 0 && has_data)
 		r = store_env_probe(s->dir, e);
-	if (r == 0)
-		r = open_key(s, has_data, e);
+	if (r == 0 && !has_key)
+		r = make_key(s, has_data, e);
 	if (r == 0)
 		r = store_env_open(s, e);
 	if (r == 0)
 		r = store_env_read(s, ret, e);
 	return r;
+}
+
+static int
+open_all(struct store *s, const char *root, struct stored *ret, struct err *e)
+{
+	int r = store_make_dirs(root, s->dir, e);
+
+	if (r == 0)
+		r = store_lock(s->dir, &s->lock_fd, e);
+	if (r == 0) /* of a change of the key that was cut off */
+		r = store_remove_file(s->dir, "key.new", e);
+	return r == 0 ? open_data(s, NULL, ret, e) : r;
 }
 
 static void
@@ -55,7 +62,8 @@ store_free(struct store *s)
 	store_env_close(s);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
-	memset(s->secret, 0, sizeof(s->secret));
+	store_keys_free(s->keys);
+	buf_fini(&s->rewrite.key);
 	pthread_cond_destroy(&s->cond);
 	pthread_mutex_destroy(&s->mutex);
 	mem_free(s->dir);
@@ -83,17 +91,36 @@ store_open(const char *root, store_done_fn done, void *ctx, struct store **ret,
 
 	s->dir = store_path(root, "state");
 	s->lock_fd = -1;
+	s->keys = store_keys_new();
 	s->done = done;
 	s->ctx = ctx;
 	pthread_mutex_init(&s->mutex, NULL);
 	init_cond(&s->cond);
 	r = open_all(s, root, ret_stored, e);
-	if (r < 0) {
+	if (r < 0 && r != -ENOKEY) {
 		store_free(s);
 		return r;
 	}
-	store_thread_start(s);
+	if (r == 0)
+		store_thread_start(s);
 	*ret = s;
+	return r;
+}
+
+int
+store_unlock(struct store *s, const uint8_t unlock_key[STORE_LOCK_LEN],
+	     struct stored *ret_stored, struct err *e)
+{
+	int r;
+
+	check(!s->has_thread);
+	r = open_data(s, unlock_key, ret_stored, e);
+	if (r < 0) {
+		store_env_close(s);
+		explicit_bzero(s->keys, sizeof(*s->keys));
+		return r;
+	}
+	store_thread_start(s);
 	return 0;
 }
 
@@ -101,17 +128,6 @@ void
 store_on_full(struct store *s, store_full_fn full)
 {
 	s->full = full;
-}
-
-static int
-remove_file(const char *dir, const char *name, struct err *e)
-{
-	owned(mem_freep) char *path = store_path(dir, name);
-
-	if (unlink(path) < 0 && errno != ENOENT)
-		return err_set(e, -errno, "remove %s: %s", path,
-			       strerror(errno));
-	return 0;
 }
 
 /* The data goes first: data without its key would be taken for damage. */
@@ -123,13 +139,15 @@ store_wipe(struct store *s, struct err *e)
 	store_give_up(s);
 	store_env_close(s);
 	s->hard = (struct record_hard){ 0 };
-	r = remove_file(s->dir, "data.mdb", e);
+	r = store_remove_file(s->dir, "data.mdb", e);
 	if (r == 0)
 		r = store_sync_dir(s->dir, e);
 	if (r == 0)
-		r = store_make_key(s->dir, s->secret, e);
+		r = store_key_make(s->dir, s->keys, e);
 	if (r == 0)
 		r = store_env_open(s, e);
+	if (r == 0 && !s->has_thread) /* it was locked */
+		store_thread_start(s);
 	return r;
 }
 

@@ -53,7 +53,8 @@ bool
 batch_is_empty(const struct batch *b)
 {
 	return !b->hard_dirty && b->truncate_from == 0 && b->entry_count == 0 &&
-	       b->trim_below == 0 && b->row_count == 0 && b->applied == 0;
+	       b->trim_below == 0 && !b->rows_replace && b->row_count == 0 &&
+	       b->applied == 0;
 }
 
 static void

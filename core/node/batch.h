@@ -3,6 +3,10 @@
  *
  * Plain bytes, so that the writer thread touches nothing of the loop's. One
  * batch is one transaction: all of it is on the disk or none.
+ *
+ * A snapshot is one batch: truncate_from 1, the entry at the snapshot's index
+ * (far behind what was there), rows_replace with the objects, and applied.
+ * But for that, an entry follows the one before it without a hole.
  */
 #ifndef CORE_NODE_BATCH_H
 #define CORE_NODE_BATCH_H
@@ -34,6 +38,7 @@ struct batch {
 	struct raft_entry *entries; /* to append; ascending */
 	size_t entry_count, entry_cap;
 	uint64_t trim_below; /* 0: no; else older entries may go */
+	bool rows_replace;   /* all rows of the object tables go first */
 	struct batch_row *rows;
 	size_t row_count, row_cap;
 	uint64_t applied; /* 0: as before; else rows hold all up to here */

@@ -70,6 +70,22 @@ put_row(struct disk *d, const struct batch_row *row)
 	d->row_count++;
 }
 
+static void
+drop_objects(struct disk *d)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->row_count; i++) {
+		if (d->rows[i].table > TABLE_OBJECT_LAST) {
+			d->rows[kept++] = d->rows[i];
+			continue;
+		}
+		mem_free(d->rows[i].key);
+		mem_free(d->rows[i].value);
+	}
+	d->row_count = kept;
+}
+
 void
 disk_write(struct disk *d, const struct batch *b)
 {
@@ -83,6 +99,8 @@ disk_write(struct disk *d, const struct batch *b)
 		add_entry(d, &b->entries[i]);
 	if (b->trim_below != 0)
 		trim(d, b->trim_below);
+	if (b->rows_replace)
+		drop_objects(d);
 	for (size_t i = 0; i < b->row_count; i++)
 		put_row(d, &b->rows[i]);
 }
