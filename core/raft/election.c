@@ -5,13 +5,24 @@
  */
 #include "core/base/check.h"
 #include "core/base/rand.h"
+#include "core/raft/quorum.h"
 #include "core/raft/raft_impl.h"
 
 void
 raft_election_reset(struct raft *r)
 {
-	r->election_ms = r->now_ms + RAFT_ELECTION_MS +
-			 rand_next(&r->rand_state) % RAFT_ELECTION_MS;
+	r->election_due_ms = r->now_ms + r->election_ms +
+			     rand_next(&r->rand_state) % r->election_ms;
+}
+
+static void
+leave_office(struct raft *r)
+{
+	r->transfer_to = 0;
+	raft_read_lose(r);
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		r->peers[i].parting_ms = 0;
+	raft_forget_parted(r);
 }
 
 void
@@ -20,10 +31,20 @@ raft_become_follower(struct raft *r, uint64_t term, uint64_t leader)
 	check(term >= r->hard.term);
 	if (term > r->hard.term)
 		raft_set_hard(r, term, 0);
+	if (r->role == RAFT_LEADER)
+		leave_office(r);
 	r->role = RAFT_FOLLOWER;
 	r->leader = leader;
-	r->open_bytes = 0;
 	raft_election_reset(r);
+}
+
+/* m is of one who leads in this term. */
+void
+raft_follow(struct raft *r, const struct raft_msg *m)
+{
+	check(r->role != RAFT_LEADER);
+	raft_become_follower(r, m->term, m->from);
+	r->leader_heard_ms = r->now_ms;
 }
 
 static void
@@ -39,32 +60,46 @@ become_leader(struct raft *r)
 	raft_replicate_start(r);
 }
 
+enum ask { ASK_PRE_VOTE, ASK_VOTE, ASK_VOTE_FOR_TRANSFER };
+
 static void
-ask_all(struct raft *r, bool pre)
+ask_all(struct raft *r, enum ask ask)
 {
+	bool pre = ask == ASK_PRE_VOTE;
 	struct raft_msg m = { .type = RAFT_VOTE,
 			      .term = r->hard.term + pre,
 			      .pre = pre,
+			      .transfer = ask == ASK_VOTE_FOR_TRANSFER,
 			      .index = raft_log_last(&r->log),
 			      .index_term = raft_log_last_term(&r->log) };
 
-	for (uint32_t i = 0; i < r->members.count; i++) {
-		m.to = r->peers[i].id;
-		r->peers[i].voted = r->peers[i].granted = false;
-		if (m.to != r->id)
-			raft_send_held(r, &m, 0);
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		struct raft_peer *p = &r->peers[i];
+
+		m.to = p->id;
+		p->answered = p->granted = false;
+		if (p->votes)
+			raft_send_held(r, &m);
 	}
 }
 
-static uint32_t
-votes(const struct raft *r)
+static enum raft_outcome
+outcome(const struct raft *r)
 {
-	uint32_t n = raft_is_member(r, r->id) ? 1 : 0;
+	enum raft_ballot votes[PEERS_MAX + 1];
+	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < r->members.count; i++)
-		if (r->peers[i].id != r->id && r->peers[i].granted)
-			n++;
-	return n;
+	if (raft_is_voter(r, r->id))
+		votes[n++] = BALLOT_YES;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = &r->peers[i];
+
+		if (p->votes)
+			votes[n++] = !p->answered ? BALLOT_NONE
+				     : p->granted ? BALLOT_YES
+						  : BALLOT_NO;
+	}
+	return raft_quorum_vote(votes, n);
 }
 
 static bool
@@ -75,24 +110,29 @@ vote_is_durable(const struct raft *r)
 }
 
 static void
-campaign(struct raft *r)
+campaign(struct raft *r, enum ask ask)
 {
 	r->role = RAFT_CANDIDATE;
 	r->leader = 0;
 	raft_set_hard(r, r->hard.term + 1, r->id);
 	raft_election_reset(r);
-	ask_all(r, false);
+	ask_all(r, ask);
 }
 
 static void
 count_votes(struct raft *r)
 {
-	if (votes(r) < raft_quorum(r))
+	enum raft_outcome result = outcome(r);
+
+	if (result == VOTE_LOST)
+		r->role = RAFT_FOLLOWER; /* until the time is up again */
+	if (result != VOTE_WON)
 		return;
 	if (r->role == RAFT_PRE_CANDIDATE)
-		campaign(r);
+		campaign(r, ASK_VOTE);
+	/* The vote for itself counts from when it is on the disk, too. */
 	if (r->role == RAFT_CANDIDATE && vote_is_durable(r) &&
-	    votes(r) >= raft_quorum(r))
+	    outcome(r) == VOTE_WON)
 		become_leader(r);
 }
 
@@ -100,11 +140,11 @@ static void
 start(struct raft *r)
 {
 	raft_election_reset(r);
-	if (!raft_is_member(r, r->id))
+	r->leader = 0;
+	if (!raft_is_voter(r, r->id) || r->hard.term >= TERM_MAX)
 		return;
 	r->role = RAFT_PRE_CANDIDATE;
-	r->leader = 0;
-	ask_all(r, true);
+	ask_all(r, ASK_PRE_VOTE);
 	count_votes(r);
 }
 
@@ -112,11 +152,10 @@ start(struct raft *r)
 static void
 check_quorum(struct raft *r)
 {
-	uint32_t heard = 1;
+	uint32_t heard = raft_is_voter(r, r->id);
 
-	for (uint32_t i = 0; i < r->members.count; i++)
-		if (r->peers[i].id != r->id &&
-		    r->peers[i].heard_ms + RAFT_ELECTION_MS >= r->now_ms)
+	for (uint32_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].votes && raft_peer_is_active(r, &r->peers[i]))
 			heard++;
 	if (heard < raft_quorum(r))
 		raft_become_follower(r, r->hard.term, 0);
@@ -127,7 +166,7 @@ check_quorum(struct raft *r)
 void
 raft_election_tick(struct raft *r)
 {
-	if (r->now_ms < r->election_ms)
+	if (r->now_ms < r->election_due_ms)
 		return;
 	if (r->role != RAFT_LEADER)
 		start(r);
@@ -153,13 +192,13 @@ log_is_as_good(const struct raft *r, const struct raft_msg *m)
 }
 
 /* A live leader is not voted out by someone who does not hear it. */
-static bool
-hears_leader(const struct raft *r)
+bool
+raft_hears_leader(const struct raft *r)
 {
 	if (r->role == RAFT_LEADER)
 		return true;
 	return r->leader != 0 &&
-	       r->now_ms < r->leader_heard_ms + RAFT_ELECTION_MS;
+	       r->now_ms < r->leader_heard_ms + r->election_ms;
 }
 
 static void
@@ -170,11 +209,11 @@ on_pre_vote(struct raft *r, const struct raft_msg *m)
 				   .pre = true };
 
 	answer.ok = m->term > r->hard.term && log_is_as_good(r, m) &&
-		    !hears_leader(r);
+		    !raft_hears_leader(r);
 	/* A refusal carries our term, so that one who is behind catches up. */
 	answer.term = answer.ok ? m->term : r->hard.term;
 	if (answer.term > 0)
-		raft_send_held(r, &answer, 0);
+		raft_send_held(r, &answer);
 }
 
 void
@@ -184,6 +223,9 @@ raft_on_vote(struct raft *r, const struct raft_msg *m)
 				   .to = m->from,
 				   .term = r->hard.term };
 
+	/* One that knows no member is nobody's voter yet. */
+	if (r->members.count == 0)
+		return;
 	if (m->pre) {
 		on_pre_vote(r, m);
 		return;
@@ -195,7 +237,7 @@ raft_on_vote(struct raft *r, const struct raft_msg *m)
 		raft_election_reset(r);
 		answer.ok = true;
 	}
-	raft_send_held(r, &answer, 0);
+	raft_send_held(r, &answer);
 }
 
 void
@@ -205,9 +247,21 @@ raft_on_voted(struct raft *r, const struct raft_msg *m)
 	uint64_t want = r->hard.term + m->pre;
 	enum raft_role asker = m->pre ? RAFT_PRE_CANDIDATE : RAFT_CANDIDATE;
 
-	if (p == NULL || r->role != asker || m->term != want)
+	if (p == NULL || r->role != asker || m->term != want || !p->votes)
 		return;
-	p->voted = true;
+	p->answered = true;
 	p->granted = m->ok;
+	count_votes(r);
+}
+
+/* The leader hands over: no pre-vote, since it is alive, and wants it. */
+void
+raft_on_timeout_now(struct raft *r, const struct raft_msg *m)
+{
+	if (m->term != r->hard.term || r->role != RAFT_FOLLOWER ||
+	    r->leader != m->from || !raft_is_voter(r, r->id) ||
+	    r->hard.term >= TERM_MAX)
+		return;
+	campaign(r, ASK_VOTE_FOR_TRANSFER);
 	count_votes(r);
 }

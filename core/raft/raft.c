@@ -12,46 +12,6 @@
 #include "core/base/mem.h"
 #include "core/raft/raft_impl.h"
 
-struct raft_peer *
-raft_peer(struct raft *r, uint64_t id)
-{
-	for (uint32_t i = 0; i < r->members.count; i++)
-		if (r->peers[i].id == id)
-			return &r->peers[i];
-	return NULL;
-}
-
-uint32_t
-raft_quorum(const struct raft *r)
-{
-	return raft_members_voters(&r->members) / 2 + 1;
-}
-
-/* The last RAFT_CONFIG of the log counts as soon as it is there (4.1). */
-void
-raft_use_members(struct raft *r)
-{
-	struct err e;
-
-	for (uint64_t i = raft_log_last(&r->log); i >= r->log.first; i--) {
-		const struct raft_entry *en = raft_log_at(&r->log, i);
-
-		if (en == NULL)
-			break;
-		if (en->kind != RAFT_CONFIG)
-			continue;
-		if (raft_members_unpack(en->data, en->len, &r->members, &e) < 0)
-			fatal("the raft log holds a list of members that "
-			      "cannot be read");
-		break;
-	}
-	for (uint32_t i = 0; i < r->members.count; i++)
-		if (r->peers[i].id != r->members.id[i])
-			r->peers[i] =
-				(struct raft_peer){ .id = r->members.id[i],
-						    .next = 1 };
-}
-
 static int
 check_entry(const struct raft_start *s, size_t i, struct err *e)
 {
@@ -116,7 +76,12 @@ raft_new(const struct raft_start *config, uint64_t now_ms)
 	r->now_ms = now_ms;
 	r->hard = config->hard;
 	r->durable_hard = config->hard;
-	r->members = config->members;
+	r->election_ms =
+		config->election_ms ? config->election_ms : RAFT_ELECTION_MS;
+	r->heartbeat_ms =
+		config->heartbeat_ms ? config->heartbeat_ms : RAFT_HEARTBEAT_MS;
+	r->slack = config->slack ? config->slack : RAFT_SLACK_MAX;
+	r->base = config->members;
 	for (size_t i = 0; i < config->entry_count; i++)
 		raft_log_append(&r->log, &config->entries[i]);
 	r->unwritten = raft_log_last(&r->log) + 1;
@@ -125,9 +90,8 @@ raft_new(const struct raft_start *config, uint64_t now_ms)
 	raft_use_members(r);
 	raft_election_reset(r);
 	/* Nobody else can have been elected: no need to wait for anybody. */
-	if (r->members.count == 1 && r->members.id[0] == r->id &&
-	    r->log.count > 0)
-		r->election_ms = now_ms;
+	if (raft_votes_alone(r) && r->log.count > 0)
+		r->election_due_ms = now_ms;
 	return r;
 }
 
@@ -140,6 +104,14 @@ raft_free(struct raft *r)
 	mem_free(r->out);
 	mem_free(r->held);
 	mem_free(r);
+}
+
+static void
+campaign_now(struct raft *r, uint64_t now_ms)
+{
+	r->now_ms = now_ms;
+	r->election_due_ms = now_ms;
+	raft_election_tick(r);
 }
 
 void
@@ -158,10 +130,27 @@ raft_bootstrap(struct raft *r, const void *data, size_t len, uint64_t now_ms)
 	raft_log_append(&r->log, &second);
 	mem_free(second.data);
 	raft_set_hard(r, 1, 0);
-	r->now_ms = now_ms;
-	r->election_ms = now_ms;
 	raft_use_members(r);
-	raft_election_tick(r);
+	campaign_now(r, now_ms);
+}
+
+void
+raft_force_alone(struct raft *r, uint64_t now_ms)
+{
+	struct raft_members alone = { .id = { r->id }, .count = 1 };
+	uint8_t packed[RAFT_MEMBERS_PACKED_MAX];
+	struct raft_entry only = { .index = raft_log_last(&r->log) + 1,
+				   .kind = RAFT_CONFIG,
+				   .data = packed,
+				   .len = raft_members_pack(&alone, packed) };
+
+	check(r->log.count > 0);
+	check(r->role == RAFT_FOLLOWER && r->write_seq == 0);
+	raft_set_hard(r, r->hard.term + 1, 0);
+	only.term = r->hard.term;
+	raft_log_append(&r->log, &only);
+	raft_use_members(r);
+	campaign_now(r, now_ms);
 }
 
 void
@@ -171,6 +160,10 @@ raft_set_hard(struct raft *r, uint64_t term, uint64_t vote)
 	check(term > r->hard.term || r->hard.vote == 0 || r->hard.vote == vote);
 	if (r->hard.term == term && r->hard.vote == vote)
 		return;
+	if (term > r->hard.term) {
+		r->verified = r->acked = r->round_heard = 0;
+		r->answer_due = false;
+	}
 	r->hard = (struct raft_hard){ term, vote };
 	r->hard_dirty = true;
 }
@@ -187,157 +180,90 @@ raft_append_own(struct raft *r, enum raft_entry_kind kind, const void *data,
 	check(r->role == RAFT_LEADER);
 	memcpy(&e.data, &data, sizeof(data)); /* copied by the log */
 	raft_log_append(&r->log, &e);
-	r->open_bytes += len;
 }
 
-void
-raft_cut(struct raft *r, uint64_t from)
-{
-	check(from > r->commit);
-	raft_log_cut(&r->log, from);
-	/* What was handed out must be cut on the disk too; what is on its way
-	 * no longer promises what is cut. */
-	if (from < r->unwritten) {
-		r->truncate_from = r->truncate_from == 0
-					   ? from
-					   : min_u64(r->truncate_from, from);
-		r->unwritten = from;
-	}
-	for (uint32_t i = 0; i < r->promise_count; i++)
-		r->promises[i].last = min_u64(r->promises[i].last, from - 1);
-	r->durable_last = min_u64(r->durable_last, from - 1);
-	raft_use_members(r);
-}
-
-void
-raft_send(struct raft *r, const struct raft_msg *m)
-{
-	check(m->to != r->id);
-	r->out = mem_grow(r->out, r->out_count, &r->out_cap, sizeof(*r->out));
-	r->out[r->out_count] = *m;
-	r->out[r->out_count++].from = r->id;
-}
-
-/* Is on the disk what m promises? The term and vote, and entries. */
+/* Does m come from one who leads in its term? */
 static bool
-is_promised(const struct raft *r, const struct raft_held *h)
+is_of_leader(const struct raft_msg *m)
 {
-	return r->durable_hard.term == r->hard.term &&
-	       r->durable_hard.vote == r->hard.vote &&
-	       r->durable_last >= h->need_last;
+	return m->type == RAFT_APPEND || m->type == RAFT_SNAPSHOT ||
+	       m->type == RAFT_TIMEOUT_NOW;
 }
 
-void
-raft_send_held(struct raft *r, const struct raft_msg *m, uint64_t need_last)
-{
-	struct raft_held h = { *m, need_last };
-
-	check(m->entry_count == 0);
-	if (is_promised(r, &h)) {
-		raft_send(r, m);
-		return;
-	}
-	/* A newer answer to the same member says all that an older one did. */
-	for (size_t i = 0; i < r->held_count; i++) {
-		struct raft_msg *old = &r->held[i].msg;
-
-		if (old->to != m->to || old->type != m->type ||
-		    old->pre != m->pre)
-			continue;
-		if (m->type == RAFT_APPENDED && old->ok != m->ok)
-			continue;
-		if (old->term == m->term && r->held[i].need_last > h.need_last)
-			return;
-		r->held[i] = h;
-		return;
-	}
-	r->held = mem_grow(r->held, r->held_count, &r->held_cap,
-			   sizeof(*r->held));
-	r->held[r->held_count++] = h;
-}
-
-static void
-release_held(struct raft *r)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < r->held_count; i++) {
-		struct raft_held *h = &r->held[i];
-
-		/* Of an older term: whoever asked has moved on. */
-		if (!h->msg.pre && h->msg.term < r->hard.term)
-			continue;
-		if (is_promised(r, h))
-			raft_send(r, &h->msg);
-		else
-			r->held[kept++] = *h;
-	}
-	r->held_count = kept;
-}
-
-static void
-on_persisted(struct raft *r, uint64_t seq)
-{
-	uint32_t done = 0;
-
-	check(seq <= r->write_seq);
-	while (done < r->promise_count && r->promises[done].seq <= seq) {
-		r->durable_hard = r->promises[done].hard;
-		r->durable_last =
-			max_u64(r->durable_last, r->promises[done].last);
-		done++;
-	}
-	if (done == 0)
-		return;
-	r->promise_count -= done;
-	memmove(r->promises, r->promises + done,
-		r->promise_count * sizeof(r->promises[0]));
-	check(r->durable_last <= raft_log_last(&r->log));
-	release_held(r);
-	raft_election_persisted(r);
-	if (r->role == RAFT_LEADER)
-		raft_advance_commit(r);
-}
-
-/* Who may be listened to, and what a newer term means (3.3). */
-static void
+/*
+ * What a newer term means (3.3). False: m is not listened to: a live leader
+ * is not voted out by one who does not hear it (4.2.3), unless it wants that.
+ */
+static bool
 take_term(struct raft *r, const struct raft_msg *m)
 {
 	bool is_wish = m->pre && (m->type == RAFT_VOTE || m->ok);
 
 	/* A pre-vote's term is only wished for: nobody's term changes. */
 	if (is_wish || m->term <= r->hard.term)
-		return;
-	raft_become_follower(r, m->term, m->type == RAFT_APPEND ? m->from : 0);
+		return true;
+	if (m->type == RAFT_VOTE && !m->transfer && raft_hears_leader(r))
+		return false;
+	raft_become_follower(r, m->term, is_of_leader(m) ? m->from : 0);
+	return true;
 }
 
 static bool
-msg_is_sane(const struct raft *r, const struct raft_msg *m)
+entry_is_sane(const struct raft_entry *e, uint64_t last_term)
+{
+	struct raft_members m;
+	struct err err;
+
+	if (e->term == 0 || e->term > last_term || e->len > RAFT_ENTRY_MAX ||
+	    e->kind < RAFT_NOOP || e->kind > RAFT_CONFIG)
+		return false;
+	return e->kind != RAFT_CONFIG ||
+	       raft_members_unpack(e->data, e->len, &m, &err) == 0;
+}
+
+static bool
+entries_are_sane(const struct raft_msg *m)
 {
 	uint64_t term = m->index_term;
 
-	if (m->to != r->id || m->from == r->id || m->from == 0 || m->term == 0)
-		return false;
-	if (m->index > UINT64_MAX / 2 || m->index_term > m->term)
-		return false;
 	for (size_t i = 0; i < m->entry_count; i++) {
 		const struct raft_entry *e = &m->entries[i];
 
 		if (e->index != m->index + 1 + i || e->term < term ||
-		    e->term > m->term || e->term == 0 ||
-		    e->len > RAFT_ENTRY_MAX)
+		    !entry_is_sane(e, m->term))
 			return false;
 		term = e->term;
 	}
 	return true;
 }
 
+static bool
+msg_is_sane(const struct raft *r, const struct raft_msg *m)
+{
+	bool has_term = m->type == RAFT_VOTE || m->type == RAFT_APPEND ||
+			m->type == RAFT_SNAPSHOT;
+	struct err e;
+
+	if (m->to != r->id || m->from == r->id || m->from == 0 ||
+	    m->term == 0 || m->term > TERM_MAX)
+		return false;
+	if (m->index > UINT64_MAX / 2 || m->index_term > m->term)
+		return false;
+	if (has_term && (m->index == 0) != (m->index_term == 0))
+		return false;
+	if (m->type == RAFT_SNAPSHOT &&
+	    (m->index == 0 || m->offset > UINT64_MAX / 2 ||
+	     raft_members_check(&m->members, &e) < 0))
+		return false;
+	return m->type == RAFT_APPEND ? entries_are_sane(m)
+				      : m->entry_count == 0;
+}
+
 static void
 on_recv(struct raft *r, const struct raft_msg *m)
 {
-	if (!msg_is_sane(r, m))
+	if (!msg_is_sane(r, m) || !take_term(r, m))
 		return;
-	take_term(r, m);
 	switch (m->type) {
 	case RAFT_VOTE:
 		raft_on_vote(r, m);
@@ -352,8 +278,13 @@ on_recv(struct raft *r, const struct raft_msg *m)
 		raft_on_appended(r, m);
 		break;
 	case RAFT_TIMEOUT_NOW:
+		raft_on_timeout_now(r, m);
+		break;
 	case RAFT_SNAPSHOT:
+		raft_on_snapshot(r, m);
+		break;
 	case RAFT_SNAPPED:
+		raft_on_snapped(r, m);
 		break;
 	}
 }
@@ -363,6 +294,7 @@ raft_step(struct raft *r, const struct raft_event *ev)
 {
 	check(ev->now_ms >= r->now_ms);
 	r->now_ms = ev->now_ms;
+	r->receiving.has_piece = false; /* its bytes were the last event's */
 	switch (ev->type) {
 	case RAFT_TICK:
 		break;
@@ -370,73 +302,58 @@ raft_step(struct raft *r, const struct raft_event *ev)
 		on_recv(r, ev->msg);
 		break;
 	case RAFT_PERSISTED:
-		on_persisted(r, ev->seq);
+		raft_persisted(r, ev->seq);
 		break;
 	}
 	raft_election_tick(r);
 	raft_replicate_tick(r);
+	raft_transfer_tick(r);
 	check(r->commit <= raft_log_last(&r->log));
 	check(r->durable_last <= raft_log_last(&r->log));
+}
+
+/* What only memory holds, here or on a quorum. */
+static uint64_t
+open_bytes(const struct raft *r)
+{
+	return raft_log_bytes(&r->log, min_u64(r->commit, r->durable_last) + 1,
+			      raft_log_last(&r->log));
 }
 
 int
 raft_propose(struct raft *r, const void *data, size_t len, uint64_t *ret_index,
 	     uint64_t *ret_term)
 {
-	if (r->role != RAFT_LEADER)
+	if (r->role != RAFT_LEADER || r->transfer_to != 0)
 		return -EAGAIN;
 	if (len > RAFT_ENTRY_MAX)
 		return -EFBIG;
-	if (r->open_bytes + len > RAFT_OPEN_MAX)
+	if (open_bytes(r) + len + ENTRY_COST > RAFT_OPEN_MAX)
 		return -ENOBUFS;
 	raft_append_own(r, RAFT_DATA, data, len);
-	raft_replicate_all(r);
 	*ret_index = raft_log_last(&r->log);
 	*ret_term = r->hard.term;
 	return 0;
 }
 
 bool
-raft_has_write(const struct raft *r)
-{
-	return r->hard_dirty || r->truncate_from != 0 ||
-	       r->unwritten <= raft_log_last(&r->log);
-}
-
-bool
-raft_write_next(struct raft *r, struct raft_write *ret)
-{
-	uint64_t last = raft_log_last(&r->log);
-	struct raft_write w = { 0 };
-
-	if (!raft_has_write(r) || r->promise_count == RAFT_WRITES_MAX)
-		return false;
-	w.seq = ++r->write_seq;
-	w.hard_dirty = r->hard_dirty;
-	w.hard = r->hard;
-	w.truncate_from = r->truncate_from;
-	if (r->unwritten <= last) {
-		w.entries = raft_log_at(&r->log, r->unwritten);
-		w.entry_count = (size_t)(last - r->unwritten + 1);
-	}
-	check(w.entry_count == 0 || w.entries != NULL);
-	r->promises[r->promise_count++] =
-		(struct raft_promise){ w.seq, r->hard, last };
-	r->hard_dirty = false;
-	r->truncate_from = 0;
-	r->unwritten = last + 1;
-	*ret = w;
-	return true;
-}
-
-bool
 raft_msg_next(struct raft *r, struct raft_msg *ret)
 {
-	if (r->out_next == r->out_count) {
-		r->out_next = r->out_count = 0;
-		return false;
+	struct raft_msg m = { 0 };
+
+	if (r->out_next < r->out_count) {
+		*ret = r->out[r->out_next++];
+		return true;
 	}
-	*ret = r->out[r->out_next++];
+	r->out_next = r->out_count = 0;
+	/* What can be made late is: it then says all that came meanwhile. */
+	raft_read_begin(r);
+	if (!raft_answer_next(r, &m) && !raft_replicate_next(r, &m) &&
+	    !raft_transfer_next(r, &m))
+		return false;
+	m.from = r->id;
+	check(m.to != r->id);
+	*ret = m;
 	return true;
 }
 
@@ -452,15 +369,42 @@ raft_entry_at(const struct raft *r, uint64_t index)
 	return raft_log_at(&r->log, index);
 }
 
+/* What a member that is heard still lacks, as far as there is room. */
+static uint64_t
+lacked_from(const struct raft *r, uint64_t index)
+{
+	uint64_t from = index;
+
+	if (r->role != RAFT_LEADER)
+		return from;
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct raft_peer *p = &r->peers[i];
+		uint64_t has = max_u64(p->match, p->snapshot.index);
+
+		if (!p->parting && raft_peer_is_active(r, p))
+			from = min_u64(from, max_u64(has, 1));
+	}
+	return max_u64(from,
+		       raft_log_from(&r->log, index, RAFT_KEEP_BYTES_MAX));
+}
+
 uint64_t
 raft_trim(struct raft *r, uint64_t index)
 {
-	/* Alone, there is nobody who could be slow. */
-	uint64_t slack = r->members.count > 1 ? RAFT_SLACK_MAX : 0;
+	uint64_t from = index;
 
 	check(index <= r->commit);
-	if (index > slack)
-		raft_log_trim(&r->log, index - slack);
+	/* Alone, there is nobody who could be slow. */
+	if (r->members.count > 1) {
+		from = index > r->slack ? index - r->slack : 1;
+		from = max_u64(from, raft_log_from(&r->log, index,
+						   RAFT_SLACK_BYTES_MAX));
+		from = min_u64(from, lacked_from(r, index));
+	}
+	if (from > r->log.first) {
+		r->base = raft_members_as_of(r, min_u64(from, index));
+		raft_log_trim(&r->log, from);
+	}
 	return r->log.first;
 }
 
@@ -500,12 +444,23 @@ raft_is_ready(const struct raft *r)
 	return r->role == RAFT_LEADER && r->commit >= r->term_start;
 }
 
+static uint64_t
+leader_deadline(const struct raft *r)
+{
+	uint64_t at = min_u64(r->election_due_ms, r->heartbeat_due_ms);
+
+	if (r->peer_count == 0)
+		return UINT64_MAX;
+	return r->transfer_to != 0 ? min_u64(at, r->transfer_due_ms) : at;
+}
+
 uint64_t
 raft_deadline(const struct raft *r)
 {
-	if (r->role != RAFT_LEADER)
-		return r->members.count > 0 ? r->election_ms : UINT64_MAX;
-	if (r->members.count < 2)
+	if (r->role == RAFT_LEADER)
+		return leader_deadline(r);
+	/* One that does not vote only forgets a leader that is silent. */
+	if (!raft_is_voter(r, r->id) && r->leader == 0)
 		return UINT64_MAX;
-	return min_u64(r->election_ms, r->heartbeat_ms);
+	return r->election_due_ms;
 }

@@ -137,7 +137,8 @@ check_promise(uint32_t i, const struct raft_msg *msg)
 {
 	const struct disk *d = &m[i].disk;
 
-	if (!msg->pre)
+	if (!msg->pre &&
+	    (msg->type != RAFT_APPENDED || (msg->ok && msg->match > 0)))
 		OK(msg->term <= d->hard.term);
 	if (msg->type == RAFT_VOTED && msg->ok && !msg->pre)
 		OK(d->hard.term == msg->term && d->hard.vote == msg->to);
