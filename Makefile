@@ -155,8 +155,17 @@ demo: deps
 	@etc/demo.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory swarm
+	@$(MAKE) --no-print-directory swarm bench-sched
 	@test/bench/run
+
+# The scheduler alone: make bench-sched, no root needed.
+$(B)/test/bench/sched: $(B)/test/bench/sched.o \
+		$(call libs,core/manager $(USES_core/manager))
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LDLIBS)
+bench-sched: $(B)/test/bench/sched
+	@$<
 
 print-uses: # for lint.sh: a folder and what it may include, a line each
 	@$(foreach f,$(FOLDERS),echo "$(f) $(USES_$(f))";)
@@ -181,5 +190,5 @@ install: swarm
 		>$(DESTDIR)/usr/share/bash-completion/completions/swarm
 
 .PHONY: all deps unit build-unit lint print-uses clean sim fuzz build-fuzz \
-	test demo bench install
+	test demo bench bench-sched install
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/check.h"
 #include "core/base/ip.h"
 #include "core/base/str.h"
 
@@ -56,11 +57,63 @@ value_valid(const char *p, size_t len)
 	return len > 0;
 }
 
+/* Is the part, without case, word? */
+static bool
+part_is(const char *p, size_t len, const char *word)
+{
+	for (size_t i = 0; i < len; i++) {
+		char a = p[i], b = word[i];
+
+		if (b == '\0')
+			return false;
+		a = a >= 'A' && a <= 'Z' ? (char)(a + 32) : a;
+		b = b >= 'A' && b <= 'Z' ? (char)(b + 32) : b;
+		if (a != b)
+			return false;
+	}
+	return word[len] == '\0';
+}
+
+static const struct {
+	const char *name;
+	enum constraint_field field;
+} fields[] = {
+	{ "node.id", CONSTRAINT_ID },
+	{ "node.hostname", CONSTRAINT_HOSTNAME },
+	{ "node.ip", CONSTRAINT_IP },
+	{ "node.role", CONSTRAINT_ROLE },
+	{ "node.platform.os", CONSTRAINT_OS },
+	{ "node.platform.arch", CONSTRAINT_ARCH },
+};
+
+#define NODE_LABELS "node.labels."
+#define ENGINE_LABELS "engine.labels."
+
+/* What key names: for labels, the name of the label with its case. */
+static void
+resolve(const char *key, size_t len, struct constraint *ret)
+{
+	size_t node = strlen(NODE_LABELS), engine = strlen(ENGINE_LABELS);
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (part_is(key, len, fields[i].name))
+			ret->field = fields[i].field;
+	if (len > node && part_is(key, node, NODE_LABELS)) {
+		ret->field = CONSTRAINT_NODE_LABEL;
+		ret->label = key + node;
+		ret->label_len = len - node;
+	} else if (len > engine && part_is(key, engine, ENGINE_LABELS)) {
+		ret->field = CONSTRAINT_ENGINE_LABEL;
+		ret->label = key + engine;
+		ret->label_len = len - engine;
+	}
+}
+
 int
 constraint_parse(const char *text, struct constraint *ret, struct err *e)
 {
 	const char *op = strstr(text, "==");
-	struct constraint c = { .negated = op == NULL };
+	struct constraint c = { .key = text, .negated = op == NULL };
 
 	if (strlen(text) > CONSTRAINT_TEXT_MAX)
 		return err_set(e, -EINVAL, "constraint is longer than %d bytes",
@@ -70,12 +123,12 @@ constraint_parse(const char *text, struct constraint *ret, struct err *e)
 	if (op == NULL)
 		return err_set(e, -EINVAL,
 			       "constraint expected one operator from ==, !=");
-	c.key = text;
 	c.key_len = (size_t)(op - text);
 	trim(&c.key, &c.key_len);
 	if (!key_valid(c.key, c.key_len))
 		return err_set(e, -EINVAL, "key '%.*s' is invalid",
 			       (int)c.key_len, c.key);
+	resolve(c.key, c.key_len, &c);
 	c.value = op + 2;
 	c.value_len = strlen(c.value);
 	trim(&c.value, &c.value_len);
@@ -100,21 +153,11 @@ constraints_check(const struct strings *texts, struct err *e)
 	return 0;
 }
 
-/* A terminated copy of a part; parts are at most CONSTRAINT_TEXT_MAX long. */
-static void
-part_copy(const char *p, size_t len, char ret[CONSTRAINT_TEXT_MAX + 1])
-{
-	memcpy(ret, p, len);
-	ret[len] = '\0';
-}
-
 static bool
 value_is(const struct constraint *c, const char *actual)
 {
-	char value[CONSTRAINT_TEXT_MAX + 1];
-
-	part_copy(c->value, c->value_len, value);
-	return (str_cmp_nocase(value, str_or(actual, "")) == 0) != c->negated;
+	return part_is(c->value, c->value_len, str_or(actual, "")) !=
+	       c->negated;
 }
 
 static bool
@@ -123,9 +166,10 @@ address_is(const struct constraint *c, const char *addr)
 	char value[CONSTRAINT_TEXT_MAX + 1];
 	struct ip have, want;
 	struct ip_net net;
-	bool known = ip_parse(addr, &have), hit;
+	bool known = ip_parse(str_or(addr, ""), &have), hit;
 
-	part_copy(c->value, c->value_len, value);
+	memcpy(value, c->value, c->value_len);
+	value[c->value_len] = '\0';
 	if (ip_parse(value, &want))
 		hit = known && memcmp(&have, &want, sizeof(have)) == 0;
 	else if (ip_net_parse(value, &net))
@@ -135,53 +179,59 @@ address_is(const struct constraint *c, const char *addr)
 	return hit != c->negated;
 }
 
-/* What follows prefix in key (the prefix without case), or NULL. */
 static const char *
-label_of(const char *key, const char *prefix)
+label_value(const struct kvs *labels, const char *name, size_t len)
 {
-	char head[32];
-	size_t len = strlen(prefix);
+	for (uint32_t i = 0; i < labels->count; i++) {
+		const char *key = labels->v[i].key;
 
-	if (strlen(key) <= len)
-		return NULL;
-	memcpy(head, key, len);
-	head[len] = '\0';
-	return str_cmp_nocase(head, prefix) == 0 ? key + len : NULL;
-}
-
-static const char *
-role_name(const struct node_object *n)
-{
-	return n->role == ROLE_MANAGER ? "manager" : "worker";
+		if (strncmp(key, name, len) == 0 && key[len] == '\0')
+			return str_or(labels->v[i].value, "");
+	}
+	return "";
 }
 
 bool
 constraint_matches(const struct constraint *c, const struct node_object *n)
 {
-	char key[CONSTRAINT_TEXT_MAX + 1];
-	const char *label;
-
-	part_copy(c->key, c->key_len, key);
-	if (str_cmp_nocase(key, "node.id") == 0)
+	switch (c->field) {
+	case CONSTRAINT_UNKNOWN:
+		return false;
+	case CONSTRAINT_ID:
 		return value_is(c, n->head.id);
-	if (str_cmp_nocase(key, "node.hostname") == 0)
+	case CONSTRAINT_HOSTNAME:
 		return value_is(c, n->description.hostname);
-	if (str_cmp_nocase(key, "node.ip") == 0)
+	case CONSTRAINT_IP:
 		return address_is(c, n->status.addr);
-	if (str_cmp_nocase(key, "node.role") == 0)
-		return value_is(c, role_name(n));
-	if (str_cmp_nocase(key, "node.platform.os") == 0)
-		return value_is(c, n->description.platform.os);
-	if (str_cmp_nocase(key, "node.platform.arch") == 0)
-		return value_is(c, n->description.platform.architecture);
-	label = label_of(key, "node.labels.");
-	if (label != NULL)
-		return value_is(c, kvs_get(&n->spec.labels, label));
-	label = label_of(key, "engine.labels.");
-	if (label != NULL)
+	case CONSTRAINT_ROLE:
 		return value_is(c,
-				kvs_get(&n->description.engine.labels, label));
-	return false;
+				n->role == ROLE_MANAGER ? "manager" : "worker");
+	case CONSTRAINT_OS:
+		return value_is(c, n->description.platform.os);
+	case CONSTRAINT_ARCH:
+		return value_is(c, n->description.platform.architecture);
+	case CONSTRAINT_NODE_LABEL:
+		return value_is(c, label_value(&n->spec.labels, c->label,
+					       c->label_len));
+	case CONSTRAINT_ENGINE_LABEL:
+		return value_is(c, label_value(&n->description.engine.labels,
+					       c->label, c->label_len));
+	}
+	unreachable();
+}
+
+const char *
+spread_value(const char *descriptor, const struct node_object *n)
+{
+	struct constraint c = { 0 };
+
+	resolve(descriptor, strlen(descriptor), &c);
+	if (c.field == CONSTRAINT_NODE_LABEL)
+		return label_value(&n->spec.labels, c.label, c.label_len);
+	if (c.field == CONSTRAINT_ENGINE_LABEL)
+		return label_value(&n->description.engine.labels, c.label,
+				   c.label_len);
+	return NULL;
 }
 
 bool

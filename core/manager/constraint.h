@@ -12,10 +12,25 @@
 
 #define CONSTRAINT_TEXT_MAX 1024 /* bytes of one constraint */
 
+enum constraint_field {
+	CONSTRAINT_UNKNOWN, /* matches no node */
+	CONSTRAINT_ID,
+	CONSTRAINT_HOSTNAME,
+	CONSTRAINT_IP,
+	CONSTRAINT_ROLE,
+	CONSTRAINT_OS,
+	CONSTRAINT_ARCH,
+	CONSTRAINT_NODE_LABEL,
+	CONSTRAINT_ENGINE_LABEL,
+};
+
 /* Points into the text it was parsed from: parts are not terminated. */
 struct constraint {
 	const char *key;
 	size_t key_len;
+	enum constraint_field field;
+	const char *label; /* of the two kinds of labels */
+	size_t label_len;
 	bool negated; /* != */
 	const char *value;
 	size_t value_len;
@@ -29,6 +44,12 @@ int constraints_check(const struct strings *texts, struct err *e);
 
 bool constraint_matches(const struct constraint *c,
 			const struct node_object *n);
+
+/*
+ * What a placement preference spreads over: "node.labels.zone" gives the
+ * node's value of it, "" where it has none; NULL if it is not a label.
+ */
+const char *spread_value(const char *descriptor, const struct node_object *n);
 
 /* Does the node satisfy all of them? None given: yes. */
 bool constraints_match(const struct strings *texts,

@@ -59,6 +59,9 @@ unwatch_gone(struct manager *m)
 {
 	size_t kept = 0;
 
+	if (!m->services_may_go)
+		return;
+	m->services_may_go = false;
 	for (size_t i = 0; i < m->count; i++) {
 		struct watched *w = m->v[i];
 
@@ -68,6 +71,7 @@ unwatch_gone(struct manager *m)
 			continue;
 		}
 		check(map_del(&m->index, w->id) == w);
+		places_forget(&m->places, w->id);
 		watched_free(w);
 	}
 	m->count = kept;
@@ -104,6 +108,8 @@ task_changed(struct manager *m, const struct task *before,
 	const struct task *t = after != NULL ? after : before;
 	struct watched *w;
 
+	places_task(&m->places, before, after);
+	m->services_may_go |= after == NULL;
 	if (str_empty(t->service_id) || !is_news(before, after))
 		return;
 	w = watch(m, t->service_id);
@@ -116,7 +122,7 @@ task_changed(struct manager *m, const struct task *before,
 		    before->status.state < TASK_FAILED &&
 		    (after->status.state == TASK_FAILED ||
 		     after->status.state == TASK_REJECTED))
-			scheduler_note_failure(m, after, now);
+			places_failed(&m->places, after, now);
 		return;
 	}
 	w->unplaced = true;
@@ -134,6 +140,34 @@ same_node(const struct node_object *a, const struct node_object *b)
 			   &b->description);
 }
 
+/*
+ * Whom a node's change concerns: the services that have tasks there, those
+ * that have one on each node, and what found no node before.
+ */
+static void
+node_changed(struct manager *m, const struct node_object *before,
+	     const struct node_object *after, struct now now)
+{
+	const char *id = after != NULL ? after->head.id : before->head.id;
+	struct task_span tasks = state_tasks_of_node(m->state, id);
+
+	places_node(&m->places, before, after, now);
+	if (before != NULL && after != NULL && same_node(before, after))
+		return;
+	places_mark(&m->places, places_get(&m->places, id));
+	m->schedule = true;
+	for (size_t i = 0; i < tasks.count; i++)
+		if (!str_empty(tasks.v[i]->service_id))
+			watch(m, tasks.v[i]->service_id)->dirty = true;
+	for (size_t i = 0; i < m->count; i++) {
+		const struct service *s =
+			state_get(m->state, OBJECT_SERVICE, m->v[i]->id);
+
+		if (s != NULL && service_is_global(&s->spec))
+			m->v[i]->dirty = true;
+	}
+}
+
 static void
 one_changed(struct manager *m, const struct change *c, struct now now)
 {
@@ -145,13 +179,10 @@ one_changed(struct manager *m, const struct change *c, struct now now)
 		return;
 	case OBJECT_SERVICE:
 		watch(m, head->id)->dirty = true;
+		m->services_may_go |= c->after == NULL;
 		return;
 	case OBJECT_NODE:
-		if (c->before != NULL && c->after != NULL &&
-		    same_node(c->before, c->after))
-			return;
-		m->nodes_changed = true;
-		mark_all(m);
+		node_changed(m, c->before, c->after, now);
 		return;
 	case OBJECT_CLUSTER:
 		mark_all(m);
@@ -171,6 +202,7 @@ manager_changed(struct manager *m, const struct changes *changes,
 {
 	for (size_t i = 0; i < changes->count; i++)
 		one_changed(m, &changes->v[i], now);
+	places_sweep(&m->places);
 }
 
 /* ---- life ------------------------------------------------------------- */
@@ -181,11 +213,19 @@ manager_new(const struct state *state, uint64_t *rand_state,
 {
 	struct manager *m = mem_new(sizeof(*m));
 	size_t count = state_count(state, OBJECT_TASK);
+	size_t nodes = state_count(state, OBJECT_NODE);
 
 	m->state = state;
 	m->rand_state = rand_state;
 	m->node_id = mem_strdup(node_id);
 	map_init(&m->index, rand_next(rand_state));
+	places_init(&m->places, rand_next(rand_state));
+	for (size_t i = 0; i < nodes; i++) {
+		const struct node_object *n = state_at(state, OBJECT_NODE, i);
+
+		places_node(&m->places, NULL, n, now);
+		places_mark(&m->places, places_get(&m->places, n->head.id));
+	}
 	for (size_t i = 0; i < state_count(state, OBJECT_SERVICE); i++) {
 		const struct service *s = state_at(state, OBJECT_SERVICE, i);
 
@@ -193,7 +233,6 @@ manager_new(const struct state *state, uint64_t *rand_state,
 	}
 	for (size_t i = 0; i < count; i++)
 		task_changed(m, NULL, state_at(state, OBJECT_TASK, i), now);
-	m->nodes_changed = true;
 	mark_all(m);
 	return m;
 }
@@ -207,7 +246,7 @@ manager_free(struct manager *m)
 		watched_free(m->v[i]);
 	mem_free(m->v);
 	map_fini(&m->index);
-	scheduler_forget(m);
+	places_fini(&m->places);
 	mem_free(m->node_id);
 	mem_free(m);
 }
@@ -242,17 +281,24 @@ service_step(struct manager *m, struct plan *p, struct watched *w)
 	slots_fini(&k.slots);
 }
 
+/*
+ * The dirty services, from where the last step stopped: one that is dirty
+ * again and again does not keep the others waiting.
+ */
 static void
 services_step(struct manager *m, struct plan *p, struct now now)
 {
-	for (size_t i = 0; i < m->count; i++) {
-		struct watched *w = m->v[i];
+	size_t from = m->step_at, count = m->count;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t at = (from + i) % count;
+		struct watched *w = m->v[at];
 
 		if (!w->dirty && w->wake_ms > now.mono_ms)
 			continue;
-		if (plan_is_full(p)) {
-			w->dirty = true;
-			continue;
+		if (plan_has_looked(p)) {
+			m->step_at = at;
+			return;
 		}
 		service_step(m, p, w);
 		w->dirty = plan_is_full(p);
@@ -270,8 +316,7 @@ remark(struct manager *m)
 		m->v[i]->in_flight = false;
 	}
 	m->schedule |= m->tx_on_its_way;
-	m->nodes_changed |= m->tx_on_its_way && m->nodes_in_flight;
-	m->nodes_in_flight = false;
+	enforcer_remark(m, m->tx_on_its_way);
 	m->tx_on_its_way = false;
 }
 
@@ -283,16 +328,10 @@ manager_step(struct manager *m, struct now now, struct tx *tx)
 	remark(m);
 	unwatch_gone(m);
 	plan_init(&p, m, now);
-	if (m->nodes_changed) {
-		enforcer_nodes(m, &p);
-		m->nodes_changed = false;
-		m->nodes_in_flight = true;
-	}
+	enforcer_nodes(m, &p);
 	services_step(m, &p, now);
-	if (m->schedule) {
+	if (scheduler_is_due(m))
 		scheduler_run(m, &p);
-		m->schedule = false;
-	}
 	m->tx_on_its_way = p.ops > 0;
 	plan_finish(&p, tx);
 }
@@ -306,9 +345,9 @@ manager_retry(struct manager *m)
 uint64_t
 manager_deadline(const struct manager *m)
 {
-	uint64_t at = MONO_NEVER;
+	uint64_t at = m->places.orphan_at_ms;
 
-	if (m->schedule || m->nodes_changed)
+	if (scheduler_is_due(m) || m->places.marked > 0)
 		return 0;
 	for (size_t i = 0; i < m->count; i++) {
 		if (m->v[i]->dirty)

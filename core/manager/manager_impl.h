@@ -12,10 +12,13 @@
 
 #include "core/base/map.h"
 #include "core/manager/manager.h"
+#include "core/manager/scheduler_place.h"
 #include "core/model/objects.h"
 
-/* Of one step; what is left over is done by the next. */
-#define PLAN_OPS_MAX 2000
+/* Of one step, so that it takes a few ms; what is left over is done by the
+ * next: operations, and tasks looked at (one service is always looked at). */
+#define PLAN_OPS_MAX 1000
+#define PLAN_LOOKS_MAX 5000
 _Static_assert(PLAN_OPS_MAX < TX_OPS_MAX, "a plan fits a transaction");
 
 /* Facts 3.4: how long a new task waits for the old one to stop. */
@@ -45,6 +48,7 @@ struct plan {
 void plan_init(struct plan *p, const struct manager *m, struct now now);
 void plan_finish(struct plan *p, struct tx *tx); /* frees the plan */
 bool plan_is_full(const struct plan *p);
+bool plan_has_looked(const struct plan *p); /* at as much as a step may */
 
 struct draft *plan_track(struct plan *p, const struct task *committed);
 struct draft *plan_add(struct plan *p, struct task *t); /* takes over t */
@@ -104,8 +108,10 @@ struct flight {
 struct watched { /* a service, or the tasks of one that is gone */
 	char *id;
 	bool dirty;
-	bool in_flight; /* in the transaction that is on its way */
-	bool unplaced;	/* it has tasks without a node */
+	bool in_flight;	 /* in the transaction that is on its way */
+	bool unplaced;	 /* it has tasks without a node */
+	bool to_place;	 /* and they are to be tried once more, */
+	size_t place_at; /* from here on */
 	uint64_t wake_ms;
 	struct ready_timer *timers;
 	size_t timer_count, timer_cap;
@@ -115,13 +121,6 @@ struct watched { /* a service, or the tasks of one that is gone */
 	uint64_t flights_of;	   /* the spec version; 0: not looked at yet */
 };
 
-struct failure { /* facts 4.7: nodes where a service failed lately */
-	char *service_id;
-	char *node_id;
-	uint64_t spec_version;
-	uint64_t at_ms;
-};
-
 struct manager {
 	const struct state *state;
 	uint64_t *rand_state;
@@ -129,12 +128,13 @@ struct manager {
 	struct map index; /* service id -> watched */
 	struct watched **v;
 	size_t count, cap;
-	bool nodes_changed;
-	bool nodes_in_flight; /* the enforcer had a part in the last tx */
-	bool schedule;
+	size_t step_at;	      /* the service that the next step begins with */
+	bool schedule;	      /* try all that has no node */
+	bool schedule_more;   /* not all of it has been tried */
+	size_t schedule_at;   /* where to go on */
+	bool services_may_go; /* some may have nothing left */
 	bool tx_on_its_way;
-	struct failure *failures;
-	size_t failure_count, failure_cap;
+	struct places places;
 };
 
 void watched_wake_at(struct watched *w, uint64_t at_ms);
@@ -172,13 +172,14 @@ void update_forget(struct watched *w);
 
 void reaper_slots(struct work *k);
 
+/* The nodes that changed, some of them in each step. */
 void enforcer_nodes(struct manager *m, struct plan *p);
+/* What the last transaction was about is looked at again, if again. */
+void enforcer_remark(struct manager *m, bool again);
 
 /* The pending tasks of services that have some, allocated and placed. */
 void allocator_run(struct plan *p, struct draft **pending, size_t count);
 void scheduler_run(struct manager *m, struct plan *p);
-void scheduler_note_failure(struct manager *m, const struct task *t,
-			    struct now now);
-void scheduler_forget(struct manager *m);
+bool scheduler_is_due(const struct manager *m);
 
 #endif

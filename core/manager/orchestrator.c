@@ -10,7 +10,6 @@
 #include "core/base/id.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
-#include "core/manager/constraint.h"
 #include "core/manager/manager_impl.h"
 #include "core/model/naming.h"
 
@@ -244,7 +243,7 @@ orchestrator_replicated(struct work *k)
 	else if (count < want)
 		scale_up(k, want - count);
 	mem_free(held);
-	for (size_t i = 0; i < k->slots.count; i++)
+	for (size_t i = 0; i < k->slots.count && !plan_is_full(k->p); i++)
 		if (!restart_slot_is_held(k->slots.v[i]))
 			remove_slot(k, k->slots.v[i]);
 }
@@ -275,10 +274,12 @@ static bool
 node_is_wanted(const struct work *k, const struct node_object *n)
 {
 	const struct placement *p = k->s->spec.task.placement;
+	struct places *ps = &k->m->places;
 
 	return n->status.state != NODE_DOWN &&
 	       n->spec.availability != NODE_DRAIN &&
-	       (p == NULL || constraints_match(&p->constraints, n));
+	       (p == NULL ||
+		places_allow(ps, &p->constraints, places_get(ps, n->head.id)));
 }
 
 static void
@@ -292,7 +293,7 @@ shut_slot(struct work *k, struct slot *slot)
 static void
 leave_nodes(struct work *k)
 {
-	for (size_t i = 0; i < k->slots.count; i++) {
+	for (size_t i = 0; i < k->slots.count && !plan_is_full(k->p); i++) {
 		struct slot *slot = k->slots.v[i];
 		const struct node_object *n =
 			state_get(k->m->state, OBJECT_NODE, slot->node_id);

@@ -51,6 +51,12 @@ plan_is_full(const struct plan *p)
 	return p->ops >= PLAN_OPS_MAX;
 }
 
+bool
+plan_has_looked(const struct plan *p)
+{
+	return p->count >= PLAN_LOOKS_MAX || plan_is_full(p);
+}
+
 static struct draft *
 plan_append(struct plan *p, const char *id)
 {

@@ -192,24 +192,20 @@ predecessor(struct manager *m, const struct task *t)
 }
 
 /*
- * No delay when an update or a drain replaced the old task: it did not end
- * by itself. A delay that began under another leader goes on. (No old task
- * is there: it was reaped at once, so it had ended by itself.)
+ * No delay when an update or the loss of its node (drained, down, removed)
+ * replaced the old task: it did not end by itself. A delay that began under
+ * another leader goes on. (No old task is there: it was reaped at once, so it
+ * had ended by itself.)
  */
 static uint64_t
 delay_left_ms(struct manager *m, const struct task *t, struct now now)
 {
 	const struct task *old = predecessor(m, t);
-	const struct node_object *n;
 	int64_t delay = restart_delay_ns(&t->spec);
 	int64_t passed = now.wall_ns - t->head.created_at;
 
-	if (old != NULL && old->spec_version != t->spec_version)
-		return 0;
-	n = old == NULL ? NULL
-			: state_get(m->state, OBJECT_NODE,
-				    str_or(old->node_id, ""));
-	if (n != NULL && n->spec.availability == NODE_DRAIN)
+	if (old != NULL && (old->spec_version != t->spec_version ||
+			    restart_node_is_lost(m, old)))
 		return 0;
 	if (passed < 0)
 		passed = 0; /* the clock was set back */

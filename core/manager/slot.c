@@ -70,6 +70,16 @@ is_removed(const struct task *t)
 		t->status.state > TASK_RUNNING);
 }
 
+/* The tables have them by slot already: most slots hold one. */
+static bool
+is_sorted(struct draft *const *v, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (by_slot(&v[i - 1], &v[i]) > 0)
+			return false;
+	return true;
+}
+
 void
 slots_build(struct slots *s, struct plan *p, struct task_span tasks,
 	    bool global)
@@ -86,7 +96,8 @@ slots_build(struct slots *s, struct plan *p, struct task_span tasks,
 		if (!d->deleted && draft_task(d)->desired_state < TASK_REMOVE)
 			v[count++] = d;
 	}
-	qsort(v, count, sizeof(*v), by_slot);
+	if (!is_sorted(v, count))
+		qsort(v, count, sizeof(*v), by_slot);
 	for (size_t i = 0; i < count; i++)
 		slot_append(slot_for(s, draft_task(v[i]), global), v[i]);
 	mem_free(v);

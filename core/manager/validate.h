@@ -13,6 +13,7 @@
 #define SERVICE_NAME_MAX 63
 #define SERVICE_REPLICAS_MAX 10000
 #define SERVICE_PORTS_MAX 1000
+#define PLACEMENT_PREFERENCES_MAX 8
 
 /*
  * -EINVAL: it is wrong. -EOPNOTSUPP: it is not supported yet. -ENOENT: it

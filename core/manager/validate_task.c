@@ -296,8 +296,11 @@ check_placement(const struct placement *p, struct err *e)
 {
 	if (!p)
 		return 0;
-	if (p->preferences.count > 0)
-		return validate_later(e, "--placement-pref");
+	if (p->preferences.count > PLACEMENT_PREFERENCES_MAX)
+		return err_set(e, -EINVAL,
+			       "TaskSpec: %u placement preferences are too "
+			       "many: a service can have %d",
+			       p->preferences.count, PLACEMENT_PREFERENCES_MAX);
 	return constraints_check(&p->constraints, e);
 }
 

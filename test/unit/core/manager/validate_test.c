@@ -262,9 +262,12 @@ T(what_is_not_there_yet_is_refused_by_name)
 		  "--rollback-failure-action continue is not supported yet" },
 		{ SPEC("\"UpdateConfig\":{\"MaxFailureRatio\":0.5}"), 501,
 		  "--update-max-failure-ratio is not supported yet" },
-		{ TASK("\"Placement\":{\"Preferences\":[{\"Spread\":{"
-		       "\"SpreadDescriptor\":\"node.labels.x\"}}]}"),
-		  501, "--placement-pref is not supported yet" },
+		{ TASK("\"Placement\":{\"Preferences\":[{},{},{},{},{},{},{},"
+		       "{},{}]}"),
+		  400,
+		  "rpc error: code = InvalidArgument desc = TaskSpec: 9 "
+		  "placement preferences are too many: a service can have "
+		  "8" },
 		{ TASK("\"LogDriver\":{\"Name\":\"syslog\"}"), 501,
 		  "--log-driver syslog is not supported yet: use json-file" },
 		{ TASK("\"LogDriver\":{\"Name\":\"json-file\",\"Options\":{"
