@@ -13,7 +13,7 @@ NAMES(message_kind,
 	"hello", "done", "enroll", "renew", "enrolled", "raft", "raft-join",
 	"raft-gone", "leave", "request", "reply", "request-gone", "session",
 	"heartbeat", "statuses", "settings", "assign", "session-lost", "logs",
-	"log-piece", "logs-stop", "relay");
+	"log-piece", "logs-stop", "relay", "heard");
 
 #define THIS struct hello_body
 LOCAL_TYPE(hello_body, "Hello",
@@ -21,7 +21,8 @@ LOCAL_TYPE(hello_body, "Hello",
 	STRING(version, "Version", 2, 0),
 	U64(raft_id, "RaftID", 3, 0),
 	STRING(manager_addr, "ManagerAddr", 4, 0),
-	U64(gossip_port, "GossipPort", 5, 0));
+	U64(gossip_port, "GossipPort", 5, 0),
+	STRING(seen, "Seen", 6, 0));
 #undef THIS
 
 #define THIS struct done_body
@@ -78,7 +79,13 @@ LOCAL_TYPE(raft_body, "Raft",
 	U64(index_term, "IndexTerm", 8, 0),
 	U64(commit, "Commit", 9, 0),
 	U64(match, "Match", 10, 0),
-	LIST(entries, "Entries", 11, 0, raft_entry_body));
+	LIST(entries, "Entries", 11, 0, raft_entry_body),
+	BOOL(transfer, "Transfer", 12, 0),
+	BOOL(done, "Done", 13, 0),
+	U64(round, "Round", 14, 0),
+	U64(offset, "Offset", 15, 0),
+	BYTES(members, "Members", 16, 0),
+	BYTES(data, "Data", 17, 0));
 #undef THIS
 
 #define THIS struct raft_join_body
@@ -142,7 +149,8 @@ LOCAL_TYPE(settings_body, "Settings",
 	STRING(roots, "Roots", 6, 0),
 	BOOL(manager, "Manager", 7, 0),
 	U64(renew, "Renew", 8, 0),
-	STRUCT(spec, "Spec", 9, 0, node_spec));
+	STRUCT(spec, "Spec", 9, 0, node_spec),
+	BOOL(gossip_full, "GossipFull", 10, 0));
 #undef THIS
 
 #define THIS struct packed_task
@@ -158,7 +166,8 @@ LOCAL_TYPE(assign_body, "Assign",
 	LIST(tasks, "Tasks", 4, 0, packed_task),
 	STRINGS(removed, "Removed", 5, 0),
 	U64(count, "Count", 6, 0),
-	U64(checksum, "Checksum", 7, 0));
+	U64(checksum, "Checksum", 7, 0),
+	BOOL(more, "More", 8, 0));
 #undef THIS
 
 #define THIS struct log_wish
@@ -242,6 +251,7 @@ static const size_t needs[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_LOG_PIECE] = offsetof(struct message, logs),
 	[MESSAGE_LOGS_STOP] = offsetof(struct message, logs),
 	[MESSAGE_RELAY] = offsetof(struct message, relay),
+	[MESSAGE_HEARD] = offsetof(struct message, heartbeat),
 };
 
 static bool

@@ -38,7 +38,7 @@ enum message_kind {
 
 	/* Worker and dispatcher */
 	MESSAGE_SESSION,      /* worker: begin; here is what I am and have */
-	MESSAGE_HEARTBEAT,    /* worker: I am here; the answer: so am I */
+	MESSAGE_HEARTBEAT,    /* worker: I am here; answered HEARD */
 	MESSAGE_STATUSES,     /* worker: states of tasks; answered DONE */
 	MESSAGE_SETTINGS,     /* manager: period, managers, peers, keys, role */
 	MESSAGE_ASSIGN,	      /* manager: tasks, all or the difference */
@@ -53,6 +53,8 @@ enum message_kind {
 	 * what the leader answers. */
 	MESSAGE_RELAY,
 
+	MESSAGE_HEARD, /* manager: so am I, and when the next one is due */
+
 	MESSAGE_KIND_COUNT,
 };
 
@@ -63,6 +65,7 @@ struct hello_body {
 	const char *manager_addr; /* advertised "ip:port"; the ip may be empty:
 				     then it is the one that we see */
 	uint64_t gossip_port;
+	const char *seen; /* the ip that we see the other side at */
 };
 
 struct done_body {
@@ -95,9 +98,11 @@ struct raft_entry_body {
 };
 struct raft_body { /* struct raft_msg, all of it */
 	uint64_t type, from, to, term;
-	bool pre, ok;
-	uint64_t index, index_term, commit, match;
+	bool pre, ok, transfer, done;
+	uint64_t index, index_term, commit, match, round, offset;
 	LIST_OF(struct raft_entry_body) entries;
+	struct bytes members; /* raft_members_pack() */
+	struct bytes data;
 };
 
 struct raft_join_body {
@@ -124,12 +129,13 @@ struct session_body {
 	struct node_description description;
 	const char *addr; /* advertised ip; empty: the one that is seen */
 	uint64_t gossip_port;
-	uint64_t assigned; /* how many tasks it has, and their checksum: */
-	uint64_t checksum; /* if both are right, no full set is sent */
+	/* How many tasks it has, and their checksum (core/model/assignment.h):
+	 * if both are right, no full set is sent. */
+	uint64_t assigned, checksum;
 };
 struct heartbeat_body {
 	uint64_t session;  /* from SETTINGS */
-	int64_t period_ns; /* the answer: the next one within this */
+	int64_t period_ns; /* HEARD: the next one within this; 0: now */
 };
 struct status_item {
 	const char *task_id;
@@ -143,7 +149,10 @@ struct settings_body {
 	uint64_t session;
 	int64_t heartbeat_ns;
 	LIST_OF(struct peer_addr) managers;
-	LIST_OF(struct peer_addr) gossip; /* all nodes' */
+	/* All nodes', or, unless gossip_full, those that are other than they
+	 * were; who has no address is gone. Managers have their own tables. */
+	LIST_OF(struct peer_addr) gossip;
+	bool gossip_full;
 	LIST_OF(struct gossip_key) keys;
 	const char *roots;     /* PEM */
 	bool manager;	       /* what this node's role is to be */
@@ -157,6 +166,7 @@ struct assign_body {
 	uint64_t session;
 	uint64_t number; /* 1, 2, 3, ... of this session: none is missing */
 	bool full;	 /* all there is; else a difference */
+	bool more;	 /* of the full set: the next ones bring the rest */
 	LIST_OF(struct packed_task) tasks;
 	struct strings removed;	  /* task ids */
 	uint64_t count, checksum; /* of the set after this one */

@@ -27,13 +27,15 @@
 #define ROW_CLUSTER "cluster"
 #define ROW_RAFT "raft"	      /* the raft id, decimal */
 #define ROW_MEMBERS "members" /* raft_members_pack(), as of applied */
+#define ROW_MANAGERS "managers" /* session.c: whom a worker may dial */
 /* The roles as certificates say them (OU). */
 #define ROLE_WORD_MANAGER "swarm-manager"
 #define ROLE_WORD_WORKER "swarm-worker"
 
 #define ROW_LEAVING "leaving" /* there: the cluster is being left */
 
-enum life { LIFE_NONE = 1, LIFE_MEMBER, LIFE_LEAVING };
+/* MEMBER: a manager; WORKER: in a cluster, and no manager. */
+enum life { LIFE_NONE = 1, LIFE_MEMBER, LIFE_WORKER, LIFE_LEAVING };
 
 enum proposal_kind { PROPOSAL_REQUEST = 1, PROPOSAL_INTERNAL, PROPOSAL_STATUS };
 
@@ -110,6 +112,7 @@ struct node {
 	uint64_t raft_id;
 	char manager_addr[LINK_ADDR_MAX]; /* advertised; see hello_body */
 	uint64_t gossip_port;
+	char seen_ip[IP_TEXT_MAX]; /* as others see this node; or "" */
 	struct raft *raft;
 	struct state *state;
 	struct manager *manager; /* while this node leads */

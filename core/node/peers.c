@@ -175,6 +175,7 @@ say_hello(struct node *n, struct peer_link *l)
 		.raft_id = n->raft_id,
 		.manager_addr = n->manager_addr,
 		.gossip_port = n->gossip_port,
+		.seen = l->peer.ip,
 	};
 
 	peers_send(n, l,

@@ -299,6 +299,8 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 	}
 	l->raft_id = h->raft_id;
 	l->gossip_port = h->gossip_port;
+	if (h->seen != NULL && strlen(h->seen) < sizeof(n->seen_ip))
+		memcpy(n->seen_ip, h->seen, strlen(h->seen) + 1);
 	if (h->manager_addr != NULL &&
 	    strlen(h->manager_addr) < sizeof(l->manager_addr))
 		memcpy(l->manager_addr, h->manager_addr,
