@@ -23,8 +23,9 @@ enum trust_verb {
 	/* Sign the public key of root2 by key and cert, as an intermediate
 	 * (for rotation) -> cert. */
 	TRUST_CROSS_SIGN,
-	/* What a root is: for tokens and checks -> digest, tls info, expiry;
-	 * -EINVAL: it is none, or key (if given) is not its. */
+	/* What a root is: for tokens and checks -> digest, tls info, expiry,
+	 * and, of a key that is given in whatever form, its DER; -EINVAL: it
+	 * is none, or the key is not its. */
 	TRUST_LOOK_AT,
 	/* From now on this is who we are, and whom we trust. No report. */
 	TRUST_USE,

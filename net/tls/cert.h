@@ -63,7 +63,8 @@ int cert_look(const char *pem, struct arena *a, struct cert_facts *ret,
 /* Is k the key of the first certificate of pem? */
 bool cert_is_key_of(const struct cert_key *k, const char *pem);
 /* What a join token carries: SHA-256 of the PEM of one root, written as
- * cert_make_root() writes it. Terminated. -EINVAL: none, or several. */
+ * cert_make_root() writes it. Terminated. -EINVAL: it is no root (P-256, a CA,
+ * signed by itself), or there are several. */
 int cert_digest(const char *root_pem, char ret[CERT_DIGEST_TEXT + 1],
 		struct err *e);
 

@@ -111,6 +111,8 @@ cert_digest(const char *root_pem, char ret[CERT_DIGEST_TEXT + 1], struct err *e)
 
 	if (r == 0)
 		r = err_set(e, -EINVAL, "there is no certificate in the PEM");
+	if (r > 0)
+		r = cert_check_root(&c, e) < 0 ? -EINVAL : 1;
 	if (r > 0 && cert_next(&root_pem, &more, &c, e) != 0)
 		r = err_set(e, -EINVAL,
 			    "a token names one root certificate, and there "
