@@ -35,6 +35,14 @@ arena_fini(struct arena *a)
 	arena_init(a);
 }
 
+void
+arena_wipe(struct arena *a)
+{
+	for (struct arena_block *b = a->blocks; b != NULL; b = b->next)
+		mem_wipe(b->data, b->cap);
+	arena_fini(a);
+}
+
 static void
 add_block(struct arena *a, size_t size)
 {

@@ -19,6 +19,7 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_fini(struct arena *a); /* frees all; the arena is empty again */
+void arena_wipe(struct arena *a); /* the same, of secrets: zeroed first */
 
 /* Zeroed, aligned for any type; never NULL. size 0 gives a valid pointer. */
 void *arena_alloc(struct arena *a, size_t size);

@@ -56,6 +56,15 @@ mem_free(void *p)
 }
 
 void
+mem_wipe(void *p, size_t size)
+{
+	if (size == 0)
+		return;
+	memset(p, 0, size);
+	__asm__ volatile("" : : "r"(p) : "memory");
+}
+
+void
 mem_freep(void *pp)
 {
 	void *p;

@@ -52,6 +52,9 @@ node_new(const struct node_config *config, struct now now)
 	list_init(&n->waiters);
 	list_init(&n->watchers);
 	list_init(&n->dials);
+	list_init(&n->held_reads);
+	list_init(&n->snapshots);
+	n->roles_at_ms = UINT64_MAX;
 	peers_init(n);
 	rpc_init(n);
 	n->batch_seq = 1;
@@ -66,6 +69,7 @@ node_free(struct node *n)
 	if (n == NULL)
 		return;
 	change_lost(n);
+	consensus_fini(n);
 	request_fini(n);
 	watch_fini(n);
 	member_fini(n);
@@ -133,9 +137,10 @@ take_event(struct node *n, const struct event *ev)
 	case EVENT_TRUST:
 	case EVENT_GOSSIP:
 	case EVENT_LOG_PIECE:
+	case EVENT_ADDRESSES:
 		return;
 	case EVENT_STOP:
-		effect_add(n, EFFECT_STOPPED);
+		consensus_stop(n);
 		return;
 	}
 	unreachable();
@@ -164,6 +169,9 @@ settle(struct node *n)
 	tick(n);
 	change_apply_committed(n);
 	member_office(n);
+	consensus_reads(n);
+	consensus_join_step(n);
+	roles_step(n);
 	work_assign_all(n);
 	request_waiters(n);
 	change_internal(n);
@@ -171,6 +179,9 @@ settle(struct node *n)
 	work_drain(n);
 	work_send_ports(n);
 	effect_release_orders(n);
+	snapshot_tick(n);
+	consensus_stop_step(n);
+	consensus_send(n);
 	disk_flush(n);
 }
 
@@ -202,6 +213,9 @@ node_deadline(const struct node *n)
 	at = min_u64(at, disk_deadline(n));
 	at = min_u64(at, rpc_deadline(n));
 	at = min_u64(at, mesh_deadline(n));
+	at = min_u64(at, roles_deadline(n));
+	if (n->stopping && !n->stopped)
+		at = min_u64(at, n->stop_by_ms);
 	if (n->raft != NULL)
 		at = min_u64(at, raft_deadline(n->raft));
 	if (n->agent != NULL)

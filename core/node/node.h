@@ -19,6 +19,19 @@
 
 struct node;
 
+/* The addresses of this host's interfaces, loopback included. */
+struct host_addr {
+	const char *name; /* "eth0" */
+	const char *ip;	  /* "10.0.0.1"; link-local IPv6 is left out */
+};
+struct host_addrs {
+	struct host_addr *v;
+	size_t count;
+};
+
+/* The answers to node_config's first request have this id. */
+#define REQUEST_FIRST (UINT64_C(1) << 62)
+
 enum event_type {
 	EVENT_TICK = 1,	    /* time passed */
 	EVENT_PERSISTED,    /* batch seq, and all before it, are on the disk */
@@ -33,6 +46,7 @@ enum event_type {
 	EVENT_TRUST,	    /* an order for keys and certificates was done */
 	EVENT_GOSSIP,	    /* a packet came, or an address refused one */
 	EVENT_LOG_PIECE,    /* of a log that is read for another node */
+	EVENT_ADDRESSES,    /* this host has others than it had */
 	EVENT_STOP, /* the program is to end: answered by EFFECT_STOPPED */
 };
 
@@ -66,6 +80,8 @@ struct event {
 	const struct trust_report *trust;   /* TRUST */
 	const struct gossip_packet *gossip; /* GOSSIP */
 	const struct log_piece *log_piece;  /* LOG_PIECE */
+	const struct host_addrs *addrs;	    /* ADDRESSES */
+	const char *default_addr;	    /* ADDRESSES; NULL: none */
 };
 
 enum effect_type {
@@ -82,6 +98,9 @@ enum effect_type {
 	EFFECT_TRUST,	    /* an order for keys and certificates */
 	EFFECT_GOSSIP,	    /* an order for the gossip socket */
 	EFFECT_LOGS_STOP,   /* request_id (REQUEST_REMOTE): nobody reads it */
+	EFFECT_UNLOCK,	    /* unlock_key opens the store: make another node of
+			       it and free this one, and reply to request_id with
+			       200; if it does not open, with 401 and why */
 	EFFECT_STOPPED,	    /* the program may end */
 };
 
@@ -138,6 +157,7 @@ struct effect {
 	const struct link_order *link_order;	 /* LINK */
 	const struct trust_order *trust_order;	 /* TRUST */
 	const struct gossip_order *gossip_order; /* GOSSIP */
+	const uint8_t *unlock_key;		 /* UNLOCK: 32 bytes */
 };
 
 /* What was stored, handed in at start; see store/store.h. */
@@ -154,6 +174,15 @@ struct node_config {
 	uint64_t election_ms, heartbeat_ms;
 	bool force_new_cluster; /* this manager alone goes on */
 	const struct stored *stored;
+	bool locked; /* the store is sealed; stored is NULL */
+	/* Of this host; NULL: not known. EVENT_ADDRESSES tells of others. */
+	const struct host_addrs *addrs;
+	/*
+	 * What to do first, unless this node is in a cluster already:
+	 * OP_SWARM_INIT or OP_SWARM_JOIN, again and again until it works; or
+	 * NULL. Each try is answered (REQUEST_FIRST), for people to read.
+	 */
+	const struct request *first;
 };
 
 /* All is borrowed for the call, and copied. */
@@ -168,8 +197,6 @@ void node_step(struct node *n, struct now now, const struct event *ev);
 bool node_next(struct node *n, struct effect *ret);
 uint64_t node_deadline(const struct node *n); /* mono_ms; UINT64_MAX: none */
 
-/* What ping tells: "inactive" or "active/manager". */
-const char *node_swarm_state(const struct node *n);
 /* The tables, to look at: NULL when not in a cluster. For tests, mostly. */
 struct state;
 const struct state *node_state(const struct node *n);
@@ -177,7 +204,8 @@ const char *node_id(const struct node *n); /* NULL: not in a cluster */
 /* It leads, and its tables hold all that was ever acknowledged. */
 bool node_is_leader(const struct node *n);
 
-/* For ping: "inactive", "active/manager", "active/worker", "error". */
+/* What ping tells: "inactive", "pending", "active/manager", "active/worker",
+ * "locked". */
 const char *node_swarm_state(const struct node *n);
 /* The image references of all tasks that are on this host; all in a. */
 void node_images_used(const struct node *n, struct arena *a,

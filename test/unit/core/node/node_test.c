@@ -146,6 +146,7 @@ drain(void)
 		case EFFECT_TRUST:
 		case EFFECT_GOSSIP:
 		case EFFECT_LOGS_STOP:
+		case EFFECT_UNLOCK:
 		case EFFECT_STOPPED:
 			break;
 		}
