@@ -79,6 +79,25 @@ batch_row_put(struct batch *b, int table, const char *key, const void *value,
 }
 
 void
+batch_replace_rows(struct batch *b)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->row_count; i++) {
+		struct batch_row *row = &b->rows[i];
+
+		if (row->table > TABLE_OBJECT_LAST) {
+			b->rows[kept++] = *row;
+			continue;
+		}
+		mem_free(row->key);
+		mem_free(row->value);
+	}
+	b->row_count = kept;
+	b->rows_replace = true;
+}
+
+void
 batch_row_delete(struct batch *b, int table, const char *key)
 {
 	struct batch_row row = { .table = table, .key = mem_strdup(key) };

@@ -50,6 +50,9 @@ bool batch_is_empty(const struct batch *b);
 /* Copies; the later row of one key wins. */
 void batch_row_put(struct batch *b, int table, const char *key,
 		   const void *value, size_t len);
+/* What was put into object tables so far is void, and what is stored: only
+ * what is put from now on is there. */
+void batch_replace_rows(struct batch *b);
 void batch_row_delete(struct batch *b, int table, const char *key);
 void batch_entry_add(struct batch *b, const struct raft_entry *entry);
 

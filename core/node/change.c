@@ -224,6 +224,8 @@ spread_changes(struct node *n, const struct changes *changes)
 	if (n->manager != NULL)
 		manager_changed(n->manager, changes, n->now);
 	n->manager_dirty = true;
+	for (size_t i = 0; i < changes->count; i++)
+		n->roles_dirty |= changes->v[i].type == OBJECT_NODE;
 	work_changes(n, changes);
 	watch_changes(n, changes);
 }
@@ -258,6 +260,7 @@ apply_entry(struct node *n, const struct raft_entry *en)
 	case RAFT_CONFIG:
 		batch_row_put(disk_batch_later(n), TABLE_IDENTITY, ROW_MEMBERS,
 			      en->data, en->len);
+		n->roles_dirty = true;
 		break;
 	case RAFT_DATA:
 		apply_data(n, en);
@@ -277,6 +280,7 @@ change_apply_committed(struct node *n)
 
 		check(en != NULL);
 		apply_entry(n, en);
+		raft_snapshot_at(n->raft, n->applied);
 	}
 }
 
@@ -379,6 +383,7 @@ change_internal(struct node *n)
 		kind = PROPOSAL_INTERNAL;
 		n->manager_dirty = false;
 		describe_self(n, &tx);
+		roles_tx(n, &tx);
 		if (tx.count == 0)
 			manager_step(n->manager, n->now, &tx);
 		else

@@ -136,7 +136,7 @@ peers_link_down(struct node *n, struct peer_link *l,
 void
 peers_hello(struct node *n, struct peer_link *l)
 {
-	(void)n, (void)l;
+	roles_seen(n, l);
 }
 
 void

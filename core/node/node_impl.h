@@ -8,6 +8,8 @@
 #include "core/base/list.h"
 #include "core/manager/control.h"
 #include "core/manager/manager.h"
+#include "core/node/consensus.h"
+#include "core/node/identity.h"
 #include "core/node/node.h"
 #include "core/node/peers.h"
 #include "core/node/rpc.h"
@@ -25,17 +27,29 @@
 /* Rows of TABLE_IDENTITY. */
 #define ROW_NODE "node"
 #define ROW_CLUSTER "cluster"
-#define ROW_RAFT "raft"	      /* the raft id, decimal */
-#define ROW_MEMBERS "members" /* raft_members_pack(), as of applied */
-#define ROW_MANAGERS "managers" /* session.c: whom a worker may dial */
+#define ROW_RAFT "raft"		      /* the raft id, decimal */
+#define ROW_MEMBERS "members"	      /* raft_members_pack(), as of applied */
+#define ROW_MANAGERS "managers"	      /* identity.c: whom this node may dial */
+#define ROW_CERTIFICATE "certificate" /* struct certificate, packed */
+#define ROW_ADDRESSES "addresses"     /* struct addresses */
+#define ROW_LOCK "lock" /* the unlock key that the store is sealed by */
 /* The roles as certificates say them (OU). */
 #define ROLE_WORD_MANAGER "swarm-manager"
 #define ROLE_WORD_WORKER "swarm-worker"
 
 #define ROW_LEAVING "leaving" /* there: the cluster is being left */
 
-/* MEMBER: a manager; WORKER: in a cluster, and no manager. */
-enum life { LIFE_NONE = 1, LIFE_MEMBER, LIFE_WORKER, LIFE_LEAVING };
+/* MEMBER: a manager, also while it does not vote yet; WORKER: in a cluster,
+ * and no manager; BEGINNING: init or join is at work, and nothing of it is on
+ * the disk; LOCKED: the store is sealed, so nothing is known. */
+enum life {
+	LIFE_NONE = 1,
+	LIFE_MEMBER,
+	LIFE_WORKER,
+	LIFE_LEAVING,
+	LIFE_BEGINNING,
+	LIFE_LOCKED,
+};
 
 enum proposal_kind { PROPOSAL_REQUEST = 1, PROPOSAL_INTERNAL, PROPOSAL_STATUS };
 
@@ -107,6 +121,16 @@ struct node {
 	struct node_description description;
 	struct arena description_arena;
 
+	/* who this node is: identity.c, trust.c, begin.c, join.c */
+	struct identity *identity; /* NULL: nobody */
+	struct list trust_asked;   /* orders that wait for their reports */
+	uint64_t trust_next;
+	bool step_secret;	 /* step_arena holds a key: it is wiped */
+	struct begin *begin;	 /* init that is at work; NULL: none */
+	struct join *join;	 /* join that is at work; NULL: none */
+	struct host_addrs addrs; /* of this host; in addrs_arena */
+	struct arena addrs_arena;
+
 	char node_id[ID_LEN + 1];
 	char cluster_id[ID_LEN + 1]; /* "": in none */
 	uint64_t raft_id;
@@ -165,6 +189,18 @@ struct node {
 	uint64_t call_next;
 	uint64_t session_link; /* a worker's, to some manager; 0: none */
 
+	/* the managers' raft: consensus.c, snapshot.c, roles.c */
+	struct list held_reads;
+	struct list snapshots; /* that others fetch */
+	struct snapshot_sink *snapshot_sink;
+	bool roles_dirty;
+	uint64_t roles_at_ms;
+	bool forced;  /* force-new-cluster: others are not managers any more */
+	bool joining; /* asks to be made a member */
+	uint64_t join_at_ms, join_call;
+	bool stopping, stopped;
+	uint64_t stop_by_ms;
+
 	/* the worker's side */
 	bool scanned;	    /* the runner has said what was there */
 	bool assigned;	    /* the agent has its full set */
@@ -219,6 +255,16 @@ void request_fini(struct node *n);
 struct control_env request_env(struct node *n);
 uint64_t request_deadline(const struct node *n);
 
+/* trust.c: fn is called with the report, in a later step, or never again. */
+typedef void (*trust_done)(struct node *n, void *ctx,
+			   const struct trust_report *r);
+uint64_t trust_ask(struct node *n, const struct trust_order *o, trust_done fn,
+		   void *ctx);
+void trust_tell(struct node *n, const struct trust_order *o); /* no report */
+void trust_forget(struct node *n, uint64_t id);
+void trust_take(struct node *n, const struct trust_report *r);
+void trust_fini(struct node *n);
+
 /* member.c */
 void member_load(struct node *n, const struct stored *stored);
 void member_init(struct node *n, const struct request *r);
@@ -243,8 +289,17 @@ void rpc_route_down(struct node *n, const struct route *r);
 bool rpc_answer(struct node *n, const struct message *m);
 void rpc_init(struct node *n);
 
-/* consensus.c */
-const char *consensus_leader(const struct node *n); /* node id; NULL */
+/* What the raft says of this node: it votes now; it may not take part; it is
+ * not a member any more (demoted, or removed): its certificate says worker
+ * next, and tables and log go. In join.c and member.c. */
+void member_joined(struct node *n);
+void member_refused(struct node *n, const char *why);
+void member_gone(struct node *n);
+
+/* roles.c */
+void roles_tx(struct node *n, struct tx *tx);
+void roles_seen(struct node *n, const struct peer_link *l);
+const char *roles_addr(const char *named, const char *seen_ip, struct arena *a);
 
 /* work.c */
 void work_start(struct node *n);
@@ -264,6 +319,7 @@ void watch_logs(struct node *n, const struct request *r);
 void watch_container_logs(struct node *n, const struct request *r);
 void watch_changes(struct node *n, const struct changes *changes);
 void watch_leave(struct node *n); /* all services are gone */
+void watch_reset(struct node *n); /* the tables are others: begin again */
 void watch_tick(struct node *n);
 void watch_gone(struct node *n, uint64_t request_id);
 uint64_t watch_deadline(const struct node *n);

@@ -79,6 +79,7 @@ needs_of(enum op op)
 	case OP_SERVICE_INSPECT:
 	case OP_SERVICE_UPDATE:
 	case OP_SERVICE_REMOVE:
+	case OP_SERVICE_REBALANCE:
 	case OP_SERVICE_LOGS:
 	case OP_TASK_LIST:
 	case OP_TASK_INSPECT:
@@ -143,6 +144,8 @@ answer(struct node *n, const struct request *r)
 	control_request(&env, r, &reply);
 	if (reply.propose)
 		propose_for(n, r, &reply);
+	else if (needs_of(r->op) == NEEDS_MANAGER)
+		consensus_reply(n, r->id, reply.status, &reply.body);
 	else
 		effect_reply(n, r->id, reply.status, &reply.body);
 	control_reply_fini(&reply);
@@ -273,6 +276,7 @@ void
 request_gone(struct node *n, uint64_t request_id)
 {
 	change_forget(n, request_id);
+	consensus_forget_read(n, request_id);
 	watch_gone(n, request_id);
 	if (n->leaver == request_id)
 		n->leaver = 0;

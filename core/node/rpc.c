@@ -28,6 +28,9 @@ static void on_relay(struct node *n, const struct sender *from,
 static const struct rpc_rule rules[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_HELLO] = { FROM_NODE, AT_ANY, on_hello },
 	[MESSAGE_DONE] = { FROM_MANAGER, AT_ANY, on_done },
+	[MESSAGE_RAFT] = { FROM_MANAGER, AT_MANAGER, consensus_on_raft },
+	[MESSAGE_RAFT_JOIN] = { FROM_MANAGER, AT_LEADER, roles_on_join },
+	[MESSAGE_RAFT_GONE] = { FROM_MANAGER, AT_MANAGER, consensus_on_gone },
 	[MESSAGE_RELAY] = { FROM_MANAGER, AT_MANAGER, on_relay },
 };
 

@@ -414,6 +414,20 @@ watch_leave(struct node *n)
 		end_logs(n, container_of(it, struct watcher, link));
 }
 
+/* What changed meanwhile is not known: who watches asks again. */
+void
+watch_reset(struct node *n)
+{
+	list_each_safe (it, tmp, &n->watchers) {
+		struct watcher *w = container_of(it, struct watcher, link);
+
+		if (w->filter == NULL)
+			continue;
+		effect_stream_end(n, w->request_id);
+		watcher_free(n, w);
+	}
+}
+
 void
 watch_tick(struct node *n)
 {
