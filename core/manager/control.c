@@ -424,6 +424,7 @@ static const struct {
 	[OP_SERVICE_INSPECT] = { control_service_inspect, false },
 	[OP_SERVICE_UPDATE] = { control_service_update, false },
 	[OP_SERVICE_REMOVE] = { control_service_remove, false },
+	[OP_SERVICE_REBALANCE] = { control_service_rebalance, false },
 	[OP_TASK_LIST] = { control_task_list, false },
 	[OP_TASK_INSPECT] = { control_task_inspect, false },
 	[OP_NETWORK_LIST] = { control_network_list, true },

@@ -85,6 +85,7 @@ void control_service_inspect(struct control *c);
 void control_service_create(struct control *c);
 void control_service_update(struct control *c);
 void control_service_remove(struct control *c);
+void control_service_rebalance(struct control *c);
 void control_task_list(struct control *c);
 void control_task_inspect(struct control *c);
 void control_network_list(struct control *c);

@@ -12,6 +12,7 @@
 #include "core/base/str.h"
 #include "core/manager/constraint.h"
 #include "core/manager/manager_impl.h"
+#include "core/manager/rebalance.h"
 #include "core/model/naming.h"
 
 #define MONITOR_NS (INT64_C(5) * NS_PER_S) /* where none is given */
@@ -47,7 +48,8 @@ task_is_dirty(const struct work *k, const struct task *t)
 {
 	if (t->spec_version == k->s->spec_version)
 		return false;
-	if (!same_endpoint(k->s->spec.endpoint, t->endpoint))
+	if (rebalance_moves(k->s, t) ||
+	    !same_endpoint(k->s->spec.endpoint, t->endpoint))
 		return true;
 	return !model_equal(&task_spec_type, &k->s->spec.task, &t->spec) &&
 	       !still_suits(k, t);
@@ -279,6 +281,7 @@ complete(struct work *k)
 	bool back = state_of(k->s) == UPDATE_ROLLBACK_STARTED;
 
 	check(s->update_status != NULL);
+	s->moving = (struct strings){ 0 };
 	s->update_status->state =
 		back ? UPDATE_ROLLBACK_COMPLETED : UPDATE_COMPLETED;
 	s->update_status->completed_at = k->p->now.wall_ns;

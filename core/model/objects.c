@@ -316,7 +316,8 @@ TYPE(service, "Service",
 	STRUCT(endpoint, "Endpoint", 4, 0, endpoint),
 	PTR(update_status, "UpdateStatus", 5, OMIT, update_status),
 	PTR(status, "ServiceStatus", 6, OMIT, service_status),
-	U64(spec_version, "SpecVersion", 7, INTERNAL));
+	U64(spec_version, "SpecVersion", 7, INTERNAL),
+	STRINGS(moving, "Moving", 8, INTERNAL));
 #undef THIS
 
 /* ---- task -------------------------------------------------------------- */

@@ -258,6 +258,9 @@ struct service {
 	struct service_status *status;
 	/* internal: the version of the spec that tasks are compared with */
 	uint64_t spec_version;
+	/* internal: ids of tasks that a rebalance moves, sorted; the updater
+	 * replaces them, as if their spec were an old one */
+	struct strings moving;
 };
 
 /* ---- task -------------------------------------------------------------- */

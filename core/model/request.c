@@ -57,6 +57,8 @@ static const struct route routes[] = {
 	{ "GET", "/services/{id}", OP_SERVICE_INSPECT, NODE, NULL },
 	{ "POST", "/services/{id}/update", OP_SERVICE_UPDATE, NODE, NULL },
 	{ "DELETE", "/services/{id}", OP_SERVICE_REMOVE, NODE, NULL },
+	{ "POST", "/services/{id}/rebalance", OP_SERVICE_REBALANCE, NODE,
+	  NULL },
 	{ "GET", "/services/{id}/logs", OP_SERVICE_LOGS, NODE, NULL },
 
 	{ "GET", "/tasks", OP_TASK_LIST, NODE, NULL },

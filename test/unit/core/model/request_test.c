@@ -46,6 +46,8 @@ T(routes_find_their_operation)
 		  "a+b" },
 		{ "POST", "/services/web/update", OP_SERVICE_UPDATE, OP_AT_NODE,
 		  "web" },
+		{ "POST", "/services/web/rebalance?dryRun=1",
+		  OP_SERVICE_REBALANCE, OP_AT_NODE, "web" },
 		{ "GET", "/services/web/logs", OP_SERVICE_LOGS, OP_AT_NODE,
 		  "web" },
 		{ "GET", "/tasks/t/logs", OP_TASK_LOGS, OP_AT_NODE, "t" },
