@@ -74,8 +74,21 @@ wait_for(struct shake *s, int events)
 }
 
 /*
- * Failed, and our alert that says why is out. A socket that is closed while
- * bytes come in is reset, and the alert may be lost: wait for the other end.
+ * BearSSL ends without a word on a certificate that is no good. Nothing is
+ * encrypted yet when one is shown, so the word is the same for all.
+ */
+static void
+say_bad_certificate(const struct shake *s)
+{
+	static const uint8_t alert[] = { 0x15, 0x03, 0x03, 0, 2, 2, 42 };
+
+	/* If it is lost, the other end sees that it was broken off. */
+	(void)send(s->fd, alert, sizeof(alert), MSG_NOSIGNAL);
+}
+
+/*
+ * A socket that is closed while bytes come in is reset, and what was sent may
+ * be lost, an alert, too: wait for the other end.
  */
 static void
 linger(struct shake *s, int code)
@@ -110,6 +123,8 @@ conclude(struct shake *s, bool through)
 		give_back(s, r);
 		return;
 	}
+	if (r == -EACCES)
+		say_bad_certificate(s);
 	if (r == -EAGAIN) {
 		check(!through);
 		r = err_set(&s->err, -EPROTO, "the TLS handshake failed: %s",
