@@ -85,8 +85,10 @@ der_put_time(struct buf *out, int64_t ns)
 	char text[TIME_TEXT_MAX], digits[16];
 	size_t len = 0;
 
-	/* "2026-11-21T04:37:31Z"; a whole second has no fraction. */
-	time_format(ns - (ns % NS_PER_S + NS_PER_S) % NS_PER_S, text);
+	/* "2026-11-21T04:37:31Z"; a whole second has no fraction. Of 0, the
+	 * API's time that is not given, it is the second after. */
+	ns -= (ns % NS_PER_S + NS_PER_S) % NS_PER_S;
+	time_format(ns == TIME_ZERO ? NS_PER_S : ns, text);
 	check(strlen(text) == 20);
 	for (const char *c = text; *c != '\0'; c++)
 		if (*c >= '0' && *c <= '9')
