@@ -338,9 +338,14 @@ pool_open(struct peers *p, struct err *e)
 	for (int i = 0; i < POOL_THREADS; i++) {
 		struct pool_thread *t = &p->pool[i];
 
-		t->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+		/*
+		 * Not epoll: libev leaves what is no longer watched there
+		 * until it speaks, and here it is handed to another loop.
+		 */
+		t->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_POLL);
 		if (t->loop == NULL)
-			return err_set(e, -ENOSYS, "the kernel has no epoll");
+			return err_set(e, -ENOMEM,
+				       "no loop for links to other nodes");
 		t->peers = p;
 		pthread_mutex_init(&t->mutex, NULL);
 		list_init(&t->inbox);
