@@ -111,6 +111,23 @@ T(as_few_tasks_move_as_can)
 	}
 }
 
+T(another_services_load_is_no_reason_to_move)
+{
+	struct cluster_test c;
+	struct rebalance_move *v;
+	struct arena a;
+
+	arena_init(&a);
+	ct_init(&c, 1);
+	ct_service_put(&c, ct_service_new("other", 5));
+	ct_service_put(&c, ct_service_new("web", 1));
+	ct_work(&c);
+	add_node(&c, "node2");
+	EQ(find(&c, &a, &v), 0);
+	arena_fini(&a);
+	ct_fini(&c);
+}
+
 T(nothing_moves_by_itself)
 {
 	struct cluster_test c;

@@ -361,3 +361,147 @@ T(many_tasks_over_many_nodes_are_placed_evenly)
 	EQ(most, 15);
 	ct_fini(&c);
 }
+
+/* ---- placement preferences -------------------------------------------- */
+
+/* Nodes 1..n with labels "zone" and "rack", a letter each; ' ' for none. */
+static void
+label_nodes(struct cluster_test *c, const char *zones, const char *racks)
+{
+	char id[16], value[2] = "";
+
+	for (int i = 0; zones[i] != '\0'; i++) {
+		struct node_object *n;
+		struct arena *a;
+
+		snprintf(id, sizeof(id), "node%d", i + 1);
+		n = ct_node(c, id);
+		a = object_arena(n);
+		value[0] = zones[i];
+		if (zones[i] != ' ')
+			n->spec.labels = kvs_with(&n->spec.labels, a, "zone",
+						  arena_strdup(a, value));
+		value[0] = racks[i];
+		n->description.engine.labels =
+			kvs_with(&n->description.engine.labels, a, "rack",
+				 arena_strdup(a, value));
+		ct_node_put(c, n);
+	}
+}
+
+static void
+prefer(struct service *s, const char *descriptor)
+{
+	struct arena *a = object_arena(s);
+	struct placement *p = ct_placement(s);
+	struct preference *v = arena_array(a, p->preferences.count + 1,
+					   sizeof(struct preference));
+
+	for (uint32_t i = 0; i < p->preferences.count; i++)
+		v[i] = p->preferences.v[i];
+	v[p->preferences.count].spread = arena_alloc(a, sizeof(struct spread));
+	v[p->preferences.count].spread->descriptor = descriptor;
+	p->preferences.v = v;
+	p->preferences.count++;
+}
+
+T(tasks_spread_over_the_values_of_labels)
+{
+	static const struct {
+		const char *name, *zones, *racks;
+		const char *over[2];
+		uint64_t replicas;
+		size_t want[6]; /* on each node */
+	} rows[] = {
+		{ "no preference", "aaab", "1234", { 0 }, 4, { 1, 1, 1, 1 } },
+		{ "zones",
+		  "aaab",
+		  "1234",
+		  { "node.labels.zone" },
+		  6,
+		  { 1, 1, 1, 3 } },
+		{ "no label is a value too",
+		  "aa b",
+		  "1234",
+		  { "Node.Labels.zone" },
+		  6,
+		  { 1, 1, 2, 2 } },
+		{ "engine labels",
+		  "aaaa",
+		  "1112",
+		  { "engine.labels.rack" },
+		  6,
+		  { 1, 1, 1, 3 } },
+		{ "racks in zones",
+		  "aaabbb",
+		  "112111",
+		  { "node.labels.zone", "engine.labels.rack" },
+		  12,
+		  { 2, 1, 3, 2, 2, 2 } },
+		{ "what is no label is ignored",
+		  "aaab",
+		  "1234",
+		  { "node.id", "node.labels.zone" },
+		  6,
+		  { 1, 1, 1, 3 } },
+		{ "nobody has it",
+		  "aaab",
+		  "1234",
+		  { "node.labels.no" },
+		  4,
+		  { 1, 1, 1, 1 } },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct service *s = ct_service_new("web", rows[i].replicas);
+		int nodes = (int)strlen(rows[i].zones);
+		struct cluster_test c;
+		char id[16];
+
+		T_ROW(rows[i].name);
+		for (int k = 0; k < 2 && rows[i].over[k] != NULL; k++)
+			prefer(s, rows[i].over[k]);
+		ct_init(&c, nodes);
+		label_nodes(&c, rows[i].zones, rows[i].racks);
+		ct_service_put(&c, s);
+		for (int k = 0; k < nodes; k++) {
+			snprintf(id, sizeof(id), "node%d", k + 1);
+			EQ(on_node(&c, "web", id), rows[i].want[k]);
+		}
+		ct_fini(&c);
+	}
+}
+
+T(a_full_branch_leaves_its_part_to_the_others)
+{
+	struct service *s = ct_service_new("web", 7);
+	struct cluster_test c;
+
+	prefer(s, "node.labels.zone");
+	ct_placement(s)->max_replicas = 2;
+	ct_init(&c, 4);
+	label_nodes(&c, "aaab", "1111");
+	ct_service_put(&c, s);
+	EQ(on_node(&c, "web", "node4"), 2);
+	EQ(on_node(&c, "web", "node1"), 2);
+	EQ(ct_count(&c, "web", TASK_ASSIGNED, 0), 7);
+	ct_fini(&c);
+}
+
+T(a_later_task_goes_to_the_branch_with_the_fewest)
+{
+	struct service *s = ct_service_new("web", 4);
+	struct cluster_test c;
+
+	prefer(s, "node.labels.zone");
+	ct_init(&c, 3);
+	label_nodes(&c, "aab", "111");
+	ct_service_put(&c, s);
+	EQ(on_node(&c, "web", "node3"), 2);
+	s = ct_service_edit(&c, "web");
+	s->spec.mode.replicated->replicas.v = 8;
+	ct_service_put(&c, s);
+	EQ(on_node(&c, "web", "node3"), 4);
+	EQ(on_node(&c, "web", "node1"), 2);
+	ct_fini(&c);
+}
