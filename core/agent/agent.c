@@ -11,6 +11,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/model/naming.h"
+#include "core/model/strings.h"
 
 static void
 set_subnet(struct agent *a, const char *cidr)
@@ -224,6 +225,31 @@ agent_tick(struct agent *a, struct now now)
 		life_tick(a, a->jobs[i]);
 }
 
+void
+agent_alone(struct agent *a, bool alone, struct now now)
+{
+	out_begin(a, now);
+	if (a->alone == alone)
+		return;
+	a->alone = alone;
+	for (size_t i = a->count; i > 0; i--)
+		life_step(a, a->jobs[i - 1]);
+}
+
+void
+agent_tell_all(struct agent *a, struct now now)
+{
+	out_begin(a, now);
+	for (size_t i = 0; i < a->count; i++) {
+		struct job *j = a->jobs[i];
+
+		if (!j->assigned || j->r.status.state < TASK_ACCEPTED)
+			continue;
+		j->status_dirty = true;
+		out_flush(a, j);
+	}
+}
+
 /*
  * A task without its image is rejected at once and tried again by the
  * managers, so nothing waits here.
@@ -251,6 +277,19 @@ agent_leave(struct agent *a, struct now now)
 	a->leaving = true;
 	for (size_t i = a->count; i > 0; i--)
 		life_step(a, a->jobs[i - 1]);
+}
+
+void
+agent_images(const struct agent *a, struct arena *arena, struct strings *ret)
+{
+	*ret = (struct strings){ 0 };
+	for (size_t i = 0; i < a->count; i++) {
+		const struct task *t = a->jobs[i]->task;
+
+		if (t != NULL && t->spec.container != NULL &&
+		    a->jobs[i]->r.phase < JOB_ENDED)
+			strings_add(ret, arena, t->spec.container->image);
+	}
 }
 
 bool

@@ -41,6 +41,15 @@ void agent_unassign(struct agent *a, const char *task_id, struct now now);
 void agent_report(struct agent *a, const struct runner_report *r,
 		  struct now now);
 void agent_tick(struct agent *a, struct now now);
+/*
+ * No manager hears this node (or one does again): meanwhile what ends by
+ * itself is restarted here, by its policy, under the same task, whose status
+ * stays RUNNING. What waits for its delay when a manager is back is reported
+ * as ended, and the managers restart it; what has begun goes on.
+ */
+void agent_alone(struct agent *a, bool alone, struct now now);
+/* All statuses come out again: somebody new is to know them. */
+void agent_tell_all(struct agent *a, struct now now);
 void agent_images_changed(struct agent *a, struct now now);
 uint64_t agent_deadline(const struct agent *a); /* mono_ms */
 
@@ -80,6 +89,10 @@ const struct task *agent_container(const struct agent *a, const char *ref,
 size_t agent_count(const struct agent *a, size_t *ret_running);
 /* Does nothing write to the task's log any more? */
 bool agent_has_ended(const struct agent *a, const char *task_id);
+
+/* The images of tasks that have not ended; in arena. */
+void agent_images(const struct agent *a, struct arena *arena,
+		  struct strings *ret);
 
 /* Every task is to stop and go (swarm leave); true when none is left. */
 void agent_leave(struct agent *a, struct now now);

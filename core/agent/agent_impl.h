@@ -51,6 +51,8 @@ struct job_row {
 	struct container_status container;
 	struct healthcheck *image_check;
 	struct runner_image *image; /* NULL: not known */
+	uint64_t restarts;	    /* here, without the managers, */
+	int64_t restarts_since;	    /* from then on; wall ns */
 };
 
 struct job {
@@ -62,6 +64,9 @@ struct job {
 	bool row_dirty, status_dirty;
 	struct health health;
 	uint64_t retry_ms; /* REMOVING: order again; UINT64_MAX: no */
+	/* NEW, REMOVING: it was ended, and is to start again at that time by
+	 * this agent's own decision; 0: no. */
+	uint64_t restart_ms;
 	/* what the runner found at start */
 	enum runner_phase found;
 	int64_t found_pid, found_started_at, found_finished_at, found_code;
@@ -81,7 +86,7 @@ struct agent {
 	unsigned subnet_bits;
 	struct job **jobs; /* by task id */
 	size_t count, cap;
-	bool scanned, leaving;
+	bool scanned, leaving, alone;
 	struct now now; /* of the call */
 	uint64_t last_probe;
 	struct out_item *out;
@@ -119,6 +124,10 @@ int place_ports(struct agent *a, struct job *j, struct err *e);
 const char *place_gateway(const struct agent *a, struct arena *arena);
 struct kvs place_labels(const struct agent *a, const struct job *j,
 			struct arena *arena);
+
+/* ---- alone.c: it ended; is it to start again without a manager's word? -- */
+
+bool alone_restarts(struct agent *a, struct job *j);
 
 /* ---- life.c ----------------------------------------------------------- */
 

@@ -48,7 +48,9 @@ LOCAL_TYPE(job_row, "JobRow",
 	ROW(container, "Container", 13, FIELD_STRUCT, OMIT, 1,
 	    &job_container_type, NULL),
 	PTR(image_check, "ImageCheck", 14, OMIT, healthcheck),
-	PTR(image, "Image", 15, OMIT, runner_image));
+	PTR(image, "Image", 15, OMIT, runner_image),
+	U64(restarts, "Restarts", 16, OMIT),
+	TIME(restarts_since, "RestartsSince", 17, OMIT));
 #undef THIS
 /* clang-format on */
 

@@ -245,9 +245,31 @@ forget(struct agent *a, struct job *j)
 	job_drop(a, j);
 }
 
+static void ended_by_itself(struct agent *a, struct job *j);
+
+/* It ended while no manager was there. If one is there now, it decides. */
+static bool
+restart_waits(struct agent *a, struct job *j)
+{
+	bool unwanted = is_unwanted(a, j);
+
+	if (j->restart_ms == 0)
+		return false;
+	if (a->alone && !unwanted && j->restart_ms > a->now.mono_ms)
+		return true;
+	j->restart_ms = 0;
+	if (a->alone || unwanted)
+		return false;
+	ended_by_itself(a, j);
+	end(a, j);
+	return true;
+}
+
 static void
 step_new(struct agent *a, struct job *j)
 {
+	if (restart_waits(a, j))
+		return;
 	if (!is_unwanted(a, j)) {
 		prepare(a, j);
 		return;
@@ -395,10 +417,14 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 	if (j->r.started_at == 0)
 		j->r.started_at = r->started_at;
 	show_container(j);
-	if (j->r.phase == JOB_STOPPING && !j->r.unhealthy)
+	if (j->r.phase == JOB_STOPPING && !j->r.unhealthy) {
 		set_state(a, j, TASK_SHUTDOWN, "shutdown", "");
-	else
+	} else if (alone_restarts(a, j)) {
+		order_remove(a, j);
+		return;
+	} else {
 		ended_by_itself(a, j);
+	}
 	end(a, j);
 }
 
@@ -662,12 +688,19 @@ life_tick(struct agent *a, struct job *j)
 	probe(a, j);
 	if (j->r.phase == JOB_REMOVING && j->retry_ms <= a->now.mono_ms)
 		order_remove(a, j);
+	if (j->r.phase == JOB_NEW && j->restart_ms != 0 &&
+	    j->restart_ms <= a->now.mono_ms)
+		life_step(a, j);
 }
 
 uint64_t
 life_deadline(const struct job *j)
 {
-	return min_u64(j->retry_ms, j->r.phase == JOB_RUNNING
-					    ? j->health.next_ms
-					    : UINT64_MAX);
+	uint64_t at = j->retry_ms;
+
+	if (j->r.phase == JOB_RUNNING)
+		at = min_u64(at, j->health.next_ms);
+	if (j->r.phase == JOB_NEW && j->restart_ms != 0)
+		at = min_u64(at, j->restart_ms);
+	return at;
 }
