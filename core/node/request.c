@@ -80,7 +80,6 @@ needs_of(enum op op)
 	case OP_SERVICE_UPDATE:
 	case OP_SERVICE_REMOVE:
 	case OP_SERVICE_REBALANCE:
-	case OP_SERVICE_REBALANCE:
 	case OP_SERVICE_LOGS:
 	case OP_TASK_LIST:
 	case OP_TASK_INSPECT:
