@@ -249,7 +249,7 @@ report_down(struct link *l)
 }
 
 void
-link_up(struct link *l, struct shake *s)
+link_established(struct link *l, struct shake *s)
 {
 	struct peers *p = l->peers;
 

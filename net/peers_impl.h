@@ -201,7 +201,7 @@ void link_move(struct link *l, enum link_state to);
  * what fmt says. */
 void link_fail(struct link *l, const char *fmt, ...) printf_like(2, 3);
 /* From a handshake that is through; takes its socket and engine. */
-void link_up(struct link *l, struct shake *s);
+void link_established(struct link *l, struct shake *s);
 /* It is no stranger any more, or gone. */
 void link_known(struct link *l);
 void peers_later(struct peers *p);

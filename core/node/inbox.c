@@ -101,6 +101,89 @@ inbox_add_report(struct inbox *in, const struct runner_report *r)
 	w->ev.report = copy;
 }
 
+void
+inbox_add_link(struct inbox *in, const struct link_report *r)
+{
+	struct waiting *w = add(in, EVENT_LINK);
+	struct link_report *copy = arena_dup(&w->arena, r, sizeof(*r));
+
+	if (r->message != NULL)
+		copy->message = arena_dup(&w->arena, r->message, r->len);
+	copy->err = arena_strdup(&w->arena, r->err);
+	copy->addr = arena_strdup(&w->arena, r->addr);
+	if (r->peer != NULL) {
+		struct link_peer *peer =
+			arena_dup(&w->arena, r->peer, sizeof(*peer));
+
+		peer->root = arena_strdup(&w->arena, r->peer->root);
+		copy->peer = peer;
+	}
+	w->ev.link = copy;
+}
+
+static struct bytes
+copy_bytes(struct bytes b, struct arena *a)
+{
+	return (struct bytes){ b.len > 0 ? arena_dup(a, b.p, b.len) : NULL,
+			       b.len };
+}
+
+void
+inbox_add_trust(struct inbox *in, const struct trust_report *r)
+{
+	struct waiting *w = add(in, EVENT_TRUST);
+	struct trust_report *copy = arena_dup(&w->arena, r, sizeof(*r));
+
+	copy->err = arena_strdup(&w->arena, r->err);
+	copy->key = copy_bytes(r->key, &w->arena);
+	copy->csr = copy_bytes(r->csr, &w->arena);
+	copy->cert = arena_strdup(&w->arena, r->cert);
+	copy->digest = arena_strdup(&w->arena, r->digest);
+	copy->issuer_subject = copy_bytes(r->issuer_subject, &w->arena);
+	copy->issuer_public_key = copy_bytes(r->issuer_public_key, &w->arena);
+	w->ev.trust = copy;
+}
+
+void
+inbox_add_gossip(struct inbox *in, const struct gossip_packet *p)
+{
+	struct waiting *w = add(in, EVENT_GOSSIP);
+	struct gossip_packet *copy = arena_dup(&w->arena, p, sizeof(*p));
+
+	copy->addr = arena_strdup(&w->arena, p->addr);
+	if (p->p != NULL)
+		copy->p = arena_dup(&w->arena, p->p, p->len);
+	w->ev.gossip = copy;
+}
+
+void
+inbox_add_log_piece(struct inbox *in, const struct log_piece *p)
+{
+	struct waiting *w = add(in, EVENT_LOG_PIECE);
+	struct log_piece *copy = arena_dup(&w->arena, p, sizeof(*p));
+
+	if (p->len > 0)
+		copy->p = arena_dup(&w->arena, p->p, p->len);
+	w->ev.log_piece = copy;
+}
+
+void
+inbox_add_addrs(struct inbox *in, const struct host_addrs *addrs,
+		const char *default_addr)
+{
+	struct waiting *w = add(in, EVENT_ADDRESSES);
+	struct host_addrs *copy = arena_alloc(&w->arena, sizeof(*copy));
+
+	copy->count = addrs->count;
+	copy->v = arena_array(&w->arena, addrs->count, sizeof(*copy->v));
+	for (size_t i = 0; i < addrs->count; i++) {
+		copy->v[i].name = arena_strdup(&w->arena, addrs->v[i].name);
+		copy->v[i].ip = arena_strdup(&w->arena, addrs->v[i].ip);
+	}
+	w->ev.addrs = copy;
+	w->ev.default_addr = arena_strdup(&w->arena, default_addr);
+}
+
 const struct event *
 inbox_take(struct inbox *in)
 {

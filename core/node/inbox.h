@@ -23,6 +23,12 @@ void inbox_add(struct inbox *in, enum event_type type);
 void inbox_add_gone(struct inbox *in, uint64_t request_id);
 void inbox_add_request(struct inbox *in, const struct request *r);
 void inbox_add_report(struct inbox *in, const struct runner_report *r);
+void inbox_add_link(struct inbox *in, const struct link_report *r);
+void inbox_add_trust(struct inbox *in, const struct trust_report *r);
+void inbox_add_gossip(struct inbox *in, const struct gossip_packet *p);
+void inbox_add_log_piece(struct inbox *in, const struct log_piece *p);
+void inbox_add_addrs(struct inbox *in, const struct host_addrs *addrs,
+		     const char *default_addr);
 
 /* The oldest, or NULL; the caller's, to be given to inbox_free(). */
 const struct event *inbox_take(struct inbox *in);

@@ -112,7 +112,7 @@ peers_dial(struct node *n, enum link_use use, const char *addr, const char *pin)
 }
 
 void
-peers_close(struct node *n, struct peer_link *l)
+peers_hang_up(struct node *n, struct peer_link *l)
 {
 	if (l->closing)
 		return;
@@ -125,7 +125,7 @@ void
 peers_close_all(struct node *n)
 {
 	for (size_t i = 0; i < n->link_count; i++)
-		peers_close(n, n->links[i]);
+		peers_hang_up(n, n->links[i]);
 }
 
 struct peer_link *

@@ -41,7 +41,7 @@ void peers_close_all(struct node *n);
 /* Gives the link; its fate comes by peers_report(). pin: see link.h. */
 struct peer_link *peers_dial(struct node *n, enum link_use use,
 			     const char *addr, const char *pin);
-void peers_close(struct node *n, struct peer_link *l);
+void peers_hang_up(struct node *n, struct peer_link *l);
 struct peer_link *peers_find(struct node *n, uint64_t id); /* NULL: gone */
 /* A link that is up and leads to that manager; NULL: none. */
 struct peer_link *peers_to(struct node *n, const char *node_id);

@@ -246,7 +246,7 @@ refuse(struct node *n, struct peer_link *l, const struct sender *from,
        const struct message *m, const char *why)
 {
 	rpc_done(n, from, m->call, -EACCES, why);
-	peers_close(n, l);
+	peers_hang_up(n, l);
 }
 
 static struct sender
@@ -273,7 +273,7 @@ rpc_take(struct node *n, struct peer_link *l, const void *p, size_t len)
 
 	arena_init(&a);
 	if (message_unpack(p, len, &a, &m, &e) < 0) {
-		peers_close(n, l);
+		peers_hang_up(n, l);
 		arena_fini(&a);
 		return;
 	}
@@ -297,7 +297,7 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 		return;
 	l->helloed = true;
 	if (h->wire_version > WIRE_VERSION) {
-		peers_close(n, l);
+		peers_hang_up(n, l);
 		return;
 	}
 	l->raft_id = h->raft_id;
