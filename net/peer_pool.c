@@ -40,7 +40,7 @@ finish_shake(struct job *j)
 	struct link *l = s->link;
 
 	if (l != NULL && s->code == 0) {
-		link_up(l, s);
+		link_established(l, s);
 	} else if (l != NULL) {
 		l->shake = NULL;
 		link_fail(l, "%s", s->err.msg);
