@@ -86,6 +86,8 @@ swarm_state(void *ctx)
 	return node_swarm_state(d->node);
 }
 
+static struct node *make_node(struct daemon *d, const struct stored *stored);
+
 /* ---- effects -------------------------------------------------------- */
 
 static void
@@ -110,6 +112,27 @@ wipe(struct daemon *d)
 		fatal(e.msg);
 	if (egress_remove(d->egress, &e) < 0)
 		say(SAY_WARN, "leave: %s", e.msg);
+}
+
+/*
+ * What was locked opens: the node is made anew from what is there. What the
+ * old one was told meanwhile (nothing but requests) it has answered; what runs
+ * is looked for now.
+ */
+static void
+unlock(struct daemon *d, const struct effect *f)
+{
+	struct stored stored = { 0 };
+	struct err e;
+	int r = store_unlock(d->store, f->unlock_key, &stored, &e);
+
+	if (r < 0) {
+		answer_error(d, f->request_id, r == -EACCES ? 401 : 500, e.msg);
+		return;
+	}
+	d->unlocked = make_node(d, &stored);
+	stored_fini(&stored);
+	http_reply(d->http, f->request_id, 200, "application/json", "", 0);
 }
 
 static void
@@ -143,11 +166,22 @@ carry_out(struct daemon *d, const struct effect *f)
 		wipe(d);
 		break;
 	case EFFECT_LINK:
+		cluster_link(d, f->link_order);
+		break;
 	case EFFECT_TRUST:
+		cluster_trust(d, f->trust_order);
+		break;
 	case EFFECT_GOSSIP:
+		cluster_gossip(d, f->gossip_order);
+		break;
 	case EFFECT_LOGS_STOP:
+		streams_stop(d, f->request_id);
+		break;
 	case EFFECT_UNLOCK:
+		unlock(d, f);
+		break;
 	case EFFECT_STOPPED:
+		ev_break(d->loop, EVBREAK_ALL);
 		break;
 	}
 }
@@ -160,6 +194,13 @@ step(struct daemon *d, const struct event *ev)
 	node_step(d->node, now(), ev);
 	while (node_next(d->node, &f))
 		carry_out(d, &f);
+	if (d->unlocked == NULL)
+		return;
+	node_free(d->node);
+	d->node = d->unlocked;
+	d->unlocked = NULL;
+	runner_scan(d->runner);
+	inbox_add(&d->inbox, EVENT_TICK);
 }
 
 /* ---- the turn ------------------------------------------------------- */
@@ -222,6 +263,7 @@ on_prepare(struct ev_loop *loop, ev_prepare *w, int revents)
 	(void)loop, (void)revents;
 	take_persisted(d);
 	take_disk_full(d);
+	cluster_take_locked(d);
 	take_inbox(d);
 	arm_timer(d);
 }
@@ -276,9 +318,15 @@ on_report(void *ctx, const struct runner_report *r)
 static void
 on_signal(struct ev_loop *loop, ev_signal *w, int revents)
 {
+	struct daemon *d = w->data;
+
 	(void)revents;
 	say(SAY_INFO, "signal %d: stopping; containers go on", w->signum);
-	ev_break(loop, EVBREAK_ALL);
+	/* The second one does not wait until the office is handed over. */
+	if (d->stopping)
+		ev_break(loop, EVBREAK_ALL);
+	d->stopping = true;
+	inbox_add(&d->inbox, EVENT_STOP);
 }
 
 /* ---- start and end -------------------------------------------------- */
@@ -291,6 +339,7 @@ start_watchers(struct daemon *d)
 	ev_prepare_init(&d->prepare, on_prepare);
 	ev_prepare_start(d->loop, &d->prepare);
 	ev_timer_init(&d->timer, on_timer, 0, 0);
+	d->on_term.data = d->on_int.data = d;
 	ev_signal_init(&d->on_term, on_signal, SIGTERM);
 	ev_signal_start(d->loop, &d->on_term);
 	ev_signal_init(&d->on_int, on_signal, SIGINT);
@@ -325,13 +374,14 @@ open_store(struct daemon *d, struct stored *ret_stored, struct err *e)
 	if (r == 0)
 		r = store_open(d->options.root, on_store_done, d, &d->store,
 			       ret_stored, e);
-	if (r == 0)
+	d->locked_at_start = r == -ENOKEY;
+	if (r == 0 || r == -ENOKEY)
 		store_on_full(d->store, on_store_full);
-	return r;
+	return r == -ENOKEY ? 0 : r;
 }
 
 static int
-open_shells(struct daemon *d, const char **ret_subnet, struct err *e)
+open_shells(struct daemon *d, struct err *e)
 {
 	struct runner_config config = {
 		.root = d->options.root,
@@ -348,35 +398,45 @@ open_shells(struct daemon *d, const char **ret_subnet, struct err *e)
 	if (r < 0)
 		return r;
 	egress_name(d->options.run, d->bridge);
-	r = egress_open(d->bridge, &d->egress, ret_subnet, e);
+	r = egress_open(d->bridge, &d->egress, &d->subnet, e);
 	if (r < 0)
 		return err_wrap(e, r, "set up the network %s", d->bridge);
 	config.images = d->images;
-	return runner_open(&config, &d->runner, e);
+	r = runner_open(&config, &d->runner, e);
+	return r < 0 ? r : cluster_open(d, e);
 }
 
-static void
-open_node(struct daemon *d, const char *subnet, const struct stored *stored)
+static struct node *
+make_node(struct daemon *d, const struct stored *stored)
 {
 	const char *slash = strrchr(d->options.runtime, '/');
+	struct host_addrs addrs;
 	struct host_facts facts;
+	struct node *n;
+	struct arena a;
 	struct node_config config = {
 		.version = SWARM_VERSION,
 		.root_dir = d->options.root,
 		.runtime = slash ? slash + 1 : d->options.runtime,
 		.description = &d->description,
-		.egress_subnet = subnet,
+		.egress_subnet = d->subnet,
 		.stored = stored,
+		.locked = stored == NULL,
+		.addrs = &addrs,
 	};
 
-	host_find_facts(&d->arena, &facts);
+	arena_init(&a);
+	cluster_addrs(&a, &addrs);
+	host_find_facts(&a, &facts);
 	config.kernel_version = facts.kernel_version;
 	config.operating_system = facts.operating_system;
 	config.default_addr = facts.default_addr;
 	if (getrandom(&config.seed, sizeof(config.seed), 0) !=
 	    sizeof(config.seed))
 		fatal("the kernel gives no random bytes");
-	d->node = node_new(&config, now());
+	n = node_new(&config, now());
+	arena_fini(&a);
+	return n;
 }
 
 static int
@@ -401,19 +461,20 @@ static int
 daemon_open(struct daemon *d, struct err *e)
 {
 	struct stored stored = { 0 };
-	const char *subnet = NULL;
 	int r = open_base(d, e);
 
 	if (r == 0)
 		r = open_store(d, &stored, e);
 	if (r == 0)
-		r = open_shells(d, &subnet, e);
+		r = open_shells(d, e);
 	if (r == 0)
-		open_node(d, subnet, &stored);
+		d->node = make_node(d, d->locked_at_start ? NULL : &stored);
 	stored_fini(&stored);
 	if (r < 0)
 		return r;
-	runner_scan(d->runner);
+	/* Of a locked node nothing is known: what runs is left alone. */
+	if (!d->locked_at_start)
+		runner_scan(d->runner);
 	return open_http(d, e);
 }
 
@@ -425,6 +486,7 @@ daemon_close(struct daemon *d)
 	http_server_close(d->http);
 	runner_close(d->runner);
 	store_close(d->store);
+	cluster_close(d);
 	egress_close(d->egress);
 	images_close(d->images);
 	node_free(d->node);
@@ -470,6 +532,8 @@ daemon_main(int argc, char **argv)
 	arena_init(&d->arena);
 	inbox_init(&d->inbox);
 	streams_init(d);
+	list_init(&d->locked);
+	pthread_mutex_init(&d->locked_mutex, NULL);
 	code = daemon_flags_read(argc, argv, &d->arena, &d->options);
 	if (code < 0)
 		code = run_daemon(d);

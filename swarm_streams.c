@@ -63,11 +63,26 @@ answer_error(struct daemon *d, uint64_t request_id, int status, const char *why)
 	buf_fini(&body);
 }
 
+/* A log that another node reads: the node sends it on. */
+static bool
+remote_piece(struct stream *s, const void *p, size_t len, bool ended)
+{
+	struct log_piece piece = { s->request_id, p, len, ended };
+
+	inbox_add_log_piece(&s->d->inbox, &piece);
+	if (ended)
+		stream_free(s);
+	return true;
+}
+
 static bool
 on_log_piece(void *ctx, const void *p, size_t len, bool ended)
 {
 	struct stream *s = ctx;
 	bool room = true;
+
+	if ((s->request_id & REQUEST_REMOTE) != 0)
+		return remote_piece(s, p, len, ended);
 
 	if (len > 0)
 		room = http_stream(s->d->http, s->request_id, NULL, p, len);
@@ -120,15 +135,16 @@ start_logs(struct daemon *d, const struct effect *f)
 	struct err e;
 
 	/* The headers go out first: with follow there may be no line yet. */
-	(void)http_stream(d->http, f->request_id,
-			  raw ? "application/vnd.docker.raw-stream"
-			      : "application/vnd.docker.multiplexed-stream",
-			  "", 0);
+	if ((f->request_id & REQUEST_REMOTE) == 0)
+		(void)http_stream(
+			d->http, f->request_id,
+			raw ? "application/vnd.docker.raw-stream"
+			    : "application/vnd.docker.multiplexed-stream",
+			"", 0);
 	if (log_stream_open(&config, &f->log_options, f->logs, f->log_count,
 			    &s->logs, &e) < 0) {
 		say(SAY_ERROR, "logs: %s", e.msg);
-		http_stream_end(d->http, f->request_id);
-		stream_free(s);
+		(void)on_log_piece(s, NULL, 0, true);
 		return;
 	}
 	note_ended(s, f);
@@ -284,4 +300,15 @@ streams_fini(struct daemon *d)
 			log_stream_close(s->logs);
 		stream_free(s);
 	}
+}
+
+void
+streams_stop(struct daemon *d, uint64_t request_id)
+{
+	struct stream *s = stream_find(d, request_id);
+
+	if (s == NULL || s->logs == NULL)
+		return;
+	log_stream_close(s->logs);
+	stream_free(s);
 }
