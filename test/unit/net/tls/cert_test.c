@@ -146,6 +146,8 @@ T(openssl_accepts_what_is_made_here)
 	want("test \"$(openssl x509 -in m.pem -noout -subject -nameopt "
 	     "RFC2253)\""
 	     " = 'subject=CN=" NODE_ID ",OU=swarm-manager,O=" CLUSTER_ID "'");
+	want("openssl x509 -in m.pem -noout -serial | grep -qE "
+	     "'^serial=[4-7][0-9A-F]{31}$'");
 	want("openssl x509 -in a.pem -noout -text | grep -q 'Certificate Sign, "
 	     "CRL Sign'");
 	want("openssl x509 -in far.pem -noout -enddate | grep -q 20[56]");

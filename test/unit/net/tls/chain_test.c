@@ -612,12 +612,17 @@ T(a_chain_is_checked_without_a_connection)
 T(only_roots_are_trusted)
 {
 	struct tls_roots *roots = NULL;
+	struct buf cross = { 0 };
 	char *many, *next;
 	struct err e;
 
 	setup();
 	EQ(tls_roots_new(worker.pem, &roots, &e), -EINVAL);
 	EQ(tls_roots_new("", &roots, &e), -EINVAL);
+	/* Of the right name, a CA, and signed by another. */
+	EQ(cert_cross_sign(&ca.key, ca.pem, other.pem, &cross, &e), 0);
+	EQ(tls_roots_new(buf_cstr(&cross), &roots, &e), -EINVAL);
+	buf_fini(&cross);
 	many = joined(ca.pem, worker.pem);
 	EQ(tls_roots_new(many, &roots, &e), -EINVAL);
 	free(many);
