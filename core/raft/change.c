@@ -131,6 +131,25 @@ make_peers(struct raft *r)
 		keep_parting(r, &old[i]);
 }
 
+/*
+ * One whose removal is not committed stands for election too: it may be the
+ * only one with the longest log, and then nobody else can win (4.2.2).
+ */
+bool
+raft_may_campaign(const struct raft *r)
+{
+	struct raft_members before;
+	uint32_t at;
+
+	if (raft_is_voter(r, r->id))
+		return true;
+	if (r->config_index <= r->commit)
+		return false;
+	before = raft_members_as_of(r, r->config_index - 1);
+	at = raft_members_find(&before, r->id);
+	return at < before.count && !before.learner[at];
+}
+
 void
 raft_use_members(struct raft *r)
 {

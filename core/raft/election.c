@@ -141,7 +141,7 @@ start(struct raft *r)
 {
 	raft_election_reset(r);
 	r->leader = 0;
-	if (!raft_is_voter(r, r->id) || r->hard.term >= TERM_MAX)
+	if (!raft_may_campaign(r) || r->hard.term >= TERM_MAX)
 		return;
 	r->role = RAFT_PRE_CANDIDATE;
 	ask_all(r, ASK_PRE_VOTE);

@@ -460,7 +460,7 @@ raft_deadline(const struct raft *r)
 	if (r->role == RAFT_LEADER)
 		return leader_deadline(r);
 	/* One that does not vote only forgets a leader that is silent. */
-	if (!raft_is_voter(r, r->id) && r->leader == 0)
+	if (r->leader == 0 && !raft_may_campaign(r))
 		return UINT64_MAX;
 	return r->election_due_ms;
 }

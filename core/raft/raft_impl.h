@@ -148,6 +148,7 @@ struct raft_members raft_members_as_of(const struct raft *r, uint64_t index);
 struct raft_peer *raft_peer(struct raft *r, uint64_t id);
 bool raft_peer_is_active(const struct raft *r, const struct raft_peer *p);
 uint32_t raft_quorum(const struct raft *r);
+bool raft_may_campaign(const struct raft *r);
 bool raft_votes_alone(const struct raft *r);
 void raft_change_committed(struct raft *r);
 void raft_forget_parted(struct raft *r);

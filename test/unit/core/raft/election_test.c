@@ -1,0 +1,149 @@
+/* election_test.c - who leads. */
+#include "test/unit/core/raft/cluster.h"
+
+T(three_elect_one_and_replicate)
+{
+	uint64_t index;
+	int who;
+
+	cluster(3);
+	pass(5000, 0);
+	who = leader(0);
+	OK(who >= 0);
+	index = propose((uint32_t)who, 5);
+	settle(0);
+	EQ(raft_commit(m[who].raft), index);
+	pass(600, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		EQ(raft_commit(m[i].raft), index);
+	end();
+}
+
+T(one_that_was_cut_off_does_not_unseat_the_leader)
+{
+	uint64_t term;
+	uint32_t lost;
+	int who;
+
+	cluster(3);
+	pass(5000, 0);
+	who = leader(0);
+	term = raft_term(m[who].raft);
+	lost = ((uint32_t)who + 1) % 3;
+	pass(10000, BIT(lost));
+	EQ(raft_term(m[lost].raft), term); /* it only asked */
+	pass(3000, 0);
+	EQ(leader(0), who);
+	EQ(raft_term(m[who].raft), term);
+	end();
+}
+
+T(a_leader_that_nobody_hears_gives_up)
+{
+	int who;
+
+	cluster(3);
+	pass(5000, 0);
+	who = leader(0);
+	pass(5000, BIT(who));
+	OK(raft_role(m[who].raft) != RAFT_LEADER);
+	OK(leader(BIT(who)) >= 0);
+	end();
+}
+
+T(a_vote_is_given_once_a_term_and_to_good_logs_only)
+{
+	static const struct {
+		const char *name;
+		uint64_t from, term, index, index_term;
+		bool want;
+	} rows[] = {
+		{ "an older term", 2, 4, 9, 9, false },
+		{ "a shorter log", 2, 6, 1, 5, false },
+		{ "an older last term", 2, 7, 9, 4, false },
+		{ "as good a log", 2, 8, 2, 5, true },
+		{ "the same one again", 2, 8, 2, 5, true },
+		{ "another one in the same term", 3, 8, 9, 5, false },
+		{ "a better log in a new term", 3, 9, 9, 6, true },
+	};
+
+	cluster(3);
+	preset(0, 5, (uint64_t[]){ 5, 5 }, 2);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct raft_msg ask = { .type = RAFT_VOTE,
+					.from = rows[i].from,
+					.to = 1,
+					.term = rows[i].term,
+					.index = rows[i].index,
+					.index_term = rows[i].index_term };
+
+		T_ROW(rows[i].name);
+		if (ask.index_term > ask.term)
+			ask.index_term = ask.term;
+		forget_wires();
+		say(0, &ask);
+		write_all(0);
+		EQ(wire_count, 1);
+		EQ(wires[0]->msg.ok, rows[i].want);
+	}
+	end();
+}
+
+T(a_vote_waits_for_the_disk)
+{
+	struct raft_msg ask = {
+		.type = RAFT_VOTE, .from = 2, .to = 1, .term = 3
+	};
+
+	cluster(3);
+	say(0, &ask);
+	EQ(wire_count, 0);
+	write_all(0);
+	EQ(wire_count, 1);
+	OK(wires[0]->msg.ok);
+	end();
+}
+
+/* Figure 8: an entry of an older term that is on a majority is not committed
+ * by that; it is, by an entry of the leader's own term after it. */
+T(only_an_entry_of_the_own_term_is_counted)
+{
+	uint64_t term;
+
+	cluster(3);
+	by_hand = true;
+	preset(0, 2, (uint64_t[]){ 1, 2 }, 2);
+	now_ms += 2500;
+	tick(0); /* asks */
+	term = 3;
+	say(0, &(struct raft_msg){ .type = RAFT_VOTED,
+				   .from = 2,
+				   .to = 1,
+				   .term = term,
+				   .pre = true,
+				   .ok = true });
+	write_all(0);
+	say(0, &(struct raft_msg){ .type = RAFT_VOTED,
+				   .from = 2,
+				   .to = 1,
+				   .term = term,
+				   .ok = true });
+	EQ(raft_role(m[0].raft), RAFT_LEADER);
+	say(0, &(struct raft_msg){ .type = RAFT_APPENDED,
+				   .from = 2,
+				   .to = 1,
+				   .term = term,
+				   .ok = true,
+				   .match = 2 });
+	EQ(raft_commit(m[0].raft), 0);
+	write_all(0);
+	EQ(raft_commit(m[0].raft), 0);
+	say(0, &(struct raft_msg){ .type = RAFT_APPENDED,
+				   .from = 2,
+				   .to = 1,
+				   .term = term,
+				   .ok = true,
+				   .match = 3 });
+	EQ(raft_commit(m[0].raft), 3);
+	end();
+}
