@@ -173,7 +173,7 @@ lie(struct world *w, struct input *in, int to)
 static void
 raw(struct world *w, struct input *in, int to)
 {
-	size_t len = take(in, 1);
+	size_t len = take(in, 2) % (GOSSIP_PACKET_MAX + 2);
 
 	if (len > in->left)
 		len = in->left;
