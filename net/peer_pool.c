@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "net/peers_impl.h"
 
 #define LINGER_S 1.
+#define POOL_NICE 5
 
 void
 shake_free(struct shake *s)
@@ -294,6 +296,8 @@ run(void *ctx)
 {
 	struct pool_thread *t = ctx;
 
+	/* Of this thread only: where cores are few, the loop goes first. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), POOL_NICE);
 	ev_run(t->loop, 0);
 	list_each_safe (it, tmp, &t->shakes) {
 		struct shake *s = container_of(it, struct shake, job.node);

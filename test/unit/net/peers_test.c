@@ -411,14 +411,17 @@ T(a_close_sends_what_waits_and_tells_both)
 	size_t len = 4 << 20;
 	uint8_t *m = mem_new(len);
 	struct pair p;
+	uint64_t from;
 
 	pair_open(&p);
 	pair_link(&p);
+	from = now_ms();
 	send_to(&p.a, 1, m, len);
 	send_to(&p.a, 1, "last", 4);
 	order(&p.a, &(struct link_order){ .verb = LINK_CLOSE, .link = 1 });
 	send_to(&p.a, 1, "late", 4);
 	UNTIL(p.a.downs == 1 && p.b.downs == 1);
+	OK(now_ms() - from < 900); /* it does not wait for its time to end */
 	EQ(p.b.messages, 2);
 	EQ_STR(buf_cstr(&p.b.got), "last");
 	EQ_STR(p.b.err, "The link from 127.0.0.1 is down: the other end closed "
@@ -500,6 +503,29 @@ T(a_large_message_does_not_hold_up_other_links)
 	UNTIL(p.a.messages >= 1);
 	EQ(p.a.bytes, 5);
 	UNTIL(p.a.messages == 5);
+	mem_free(m);
+	pair_close(&p);
+}
+
+T(a_link_has_its_share_of_a_turn)
+{
+	uint8_t *m = mem_new(LINK_MESSAGE_MAX);
+	int room = 4 << 20;
+	struct pair p;
+	struct link *l;
+
+	pair_open(&p);
+	pair_link(&p);
+	l = container_of(p.a.peers->links.next, struct link, node);
+	/* More than a share; only root gets it, and others see less. */
+	(void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room,
+			 sizeof(room));
+	send_to(&p.a, 1, m, LINK_MESSAGE_MAX);
+	ev_run(loop, EVRUN_NOWAIT);
+	OK(l->first->sent > 0);
+	/* At the end of the turn, and as the socket takes more. */
+	OK(l->first->sent <= 2 * (TURN_BYTES_MAX + STAGE_LEN));
+	UNTIL(p.b.messages == 1);
 	mem_free(m);
 	pair_close(&p);
 }
@@ -982,6 +1008,49 @@ T(an_identity_that_does_not_hold_up_changes_nothing)
 	pair_close(&p);
 	ca_free(&other);
 }
+
+/* ---- what it costs -------------------------------------------------- */
+
+#ifndef SWARM_SANITIZED
+
+static long
+resident_bytes(void)
+{
+	long all = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	OK(f != NULL && fscanf(f, "%ld %ld", &all, &resident) == 2);
+	fclose(f);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+/* Both ends are here, so each link is two. */
+T(an_idle_link_costs_less_than_14_KB)
+{
+	struct rlimit files = { 4096, 4096 };
+	uint64_t id = 100, last = 600;
+	struct pair p;
+	long before;
+
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
+	pair_open(&p);
+	for (int i = 0; i < 4; i++)
+		pair_link(&p);
+	before = resident_bytes();
+	while (p.a.ups < 504) {
+		while (id < last && id - 96 - (uint64_t)p.a.ups < 100)
+			dial(&p.a, id++, p.b.addr, NULL);
+		ev_run(loop, EVRUN_ONCE);
+		EQ(p.a.downs, 0);
+	}
+	UNTIL(p.b.ups == 504);
+	OK((resident_bytes() - before) / 1000 < 14 * 1024);
+	pair_close(&p);
+}
+
+#endif
 
 /* ---- frames --------------------------------------------------------- */
 
