@@ -464,7 +464,7 @@ T(a_close_does_not_wait_for_one_who_does_not_read)
 	order(&p.a, &(struct link_order){ .verb = LINK_CLOSE, .link = 1 });
 	from = now_ms();
 	UNTIL(p.a.downs == 1);
-	OK(now_ms() - from >= 900 && now_ms() - from < 3000);
+	OK(now_ms() - from >= 500 && now_ms() - from < 3000);
 	mem_free(m);
 	pair_close(&p);
 }
