@@ -391,9 +391,11 @@ lacked_from(const struct raft *r, uint64_t index)
 uint64_t
 raft_trim(struct raft *r, uint64_t index)
 {
-	uint64_t from = index;
+	uint64_t from;
 
 	check(index <= r->commit);
+	index = min_u64(index, r->durable_last); /* what is not is in use */
+	from = index;
 	/* Alone, there is nobody who could be slow. */
 	if (r->members.count > 1) {
 		from = index > r->slack ? index - r->slack : 1;

@@ -147,3 +147,134 @@ T(only_an_entry_of_the_own_term_is_counted)
 	EQ(raft_commit(m[0].raft), 3);
 	end();
 }
+
+/* Pre-vote, check-quorum and a candidate of a higher term: it must not be
+ * stuck, and the answer to the leader frees it (cockroach#27772). */
+T(a_candidate_of_a_higher_term_frees_itself)
+{
+	uint32_t lead, stuck;
+	uint64_t term;
+
+	cluster(3);
+	lead = elect(0);
+	stuck = (lead + 1) % 3;
+	term = raft_term(m[lead].raft);
+	raft_free(m[stuck].raft);
+	m[stuck].raft = NULL;
+	m[stuck].disk.hard = (struct raft_hard){ term + 3, m[stuck].id };
+	start(stuck);
+	pass(10000, 0);
+	OK(leader(0) >= 0);
+	lead = (uint32_t)leader(0);
+	OK(raft_term(m[lead].raft) > term + 3);
+	propose(lead, 5);
+	settle(0);
+	pass(600, 0);
+	EQ(m[stuck].applied, m[lead].applied);
+	end();
+}
+
+/* One-way links: a and b do not hear each other, both hear the third. */
+T(a_partial_partition_comes_to_rest)
+{
+	uint64_t term = 0;
+	uint32_t changes = 0;
+
+	cluster(3);
+	(void)elect(0);
+	for (int n = 0; n < 400; n++) {
+		now_ms += 50;
+		for (uint32_t i = 0; i < 3; i++) {
+			tick(i);
+			write_all(i);
+		}
+		for (size_t left = wire_count; left > 0; left--) {
+			struct wire *t = take_wire(0);
+
+			if (t->msg.from + t->msg.to != m[0].id + m[1].id)
+				deliver(t);
+			wire_free(t);
+		}
+		if (n > 100 && leader(0) >= 0) {
+			changes += raft_term(m[leader(0)].raft) != term;
+			term = raft_term(m[leader(0)].raft);
+		}
+	}
+	OK(leader(0) >= 0);
+	OK(changes <= 3);
+	end();
+}
+
+T(a_lost_vote_ends_the_candidacy_at_once)
+{
+	struct raft_msg no = { .type = RAFT_VOTED, .to = 1, .pre = true };
+
+	cluster(3);
+	now_ms += 2500;
+	tick(0);
+	EQ(raft_role(m[0].raft), RAFT_PRE_CANDIDATE);
+	no.term = 1;
+	no.from = 2;
+	no.ok = true;
+	no.pre = true;
+	say(0, &no);
+	EQ(raft_role(m[0].raft), RAFT_CANDIDATE);
+	no.pre = no.ok = false;
+	say(0, &no);
+	EQ(raft_role(m[0].raft), RAFT_CANDIDATE);
+	no.from = 3;
+	say(0, &no);
+	EQ(raft_role(m[0].raft), RAFT_FOLLOWER);
+	end();
+}
+
+/* Redisraft's lost commits, I6: what was voted is known after a crash. */
+T(a_vote_is_remembered_over_a_crash)
+{
+	struct raft_msg ask = {
+		.type = RAFT_VOTE, .from = 2, .to = 1, .term = 3
+	};
+
+	cluster(3);
+	say(0, &ask);
+	write_all(0);
+	forget_wires();
+	crash(0, 0);
+	ask.from = 3;
+	say(0, &ask);
+	write_all(0);
+	EQ(wire_count, 1);
+	OK(!wires[0]->msg.ok);
+	end();
+}
+
+T(a_vote_that_was_lost_with_a_crash_was_told_to_nobody)
+{
+	struct raft_msg ask = {
+		.type = RAFT_VOTE, .from = 2, .to = 1, .term = 3
+	};
+
+	cluster(3);
+	say(0, &ask);
+	EQ(wire_count, 0);
+	crash(0, 0);
+	ask.from = 3;
+	say(0, &ask);
+	write_all(0);
+	EQ(wire_count, 1);
+	OK(wires[0]->msg.ok);
+	EQ(wires[0]->msg.to, 3);
+	end();
+}
+
+T(timers_are_those_of_the_start)
+{
+	struct raft_start c = { .id = 1,
+				.members = { .id = { 1, 2 }, .count = 2 },
+				.election_ms = 100,
+				.heartbeat_ms = 20 };
+	struct raft *r = raft_new(&c, 5000);
+
+	OK(raft_deadline(r) >= 5100 && raft_deadline(r) < 5200);
+	raft_free(r);
+}

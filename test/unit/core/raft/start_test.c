@@ -130,3 +130,53 @@ T(what_cannot_be_a_members_log_is_refused_with_a_sentence)
 			raft_free(raft_new(&c, 1));
 	}
 }
+
+/* A majority is lost for good: what the log holds is kept, in a new term. */
+T(one_goes_on_alone_with_all_that_its_log_holds)
+{
+	uint8_t packed[RAFT_MEMBERS_PACKED_MAX];
+	struct raft_members three = { .id = { 7, 8, 9 }, .count = 3 };
+	struct raft_entry e[] = {
+		{ 1, 1, RAFT_CONFIG, packed,
+		  raft_members_pack(&three, packed) },
+		{ 2, 4, RAFT_DATA, (char *)"acked", 5 },
+		{ 3, 4, RAFT_DATA, (char *)"perhaps", 7 },
+	};
+	struct raft_start c = { .id = 70, /* never the old id */
+				.hard = { 6, 8 },
+				.applied = 1,
+				.entries = e,
+				.entry_count = 3,
+				.members = three };
+	struct raft *r = raft_new(&c, 50);
+	struct raft_event ev = { .type = RAFT_PERSISTED, .now_ms = 50 };
+	struct raft_msg old = {
+		.type = RAFT_APPEND, .from = 8, .to = 7, .term = 99
+	};
+	struct raft_write w;
+
+	raft_force_alone(r, 50);
+	OK(raft_write_next(r, &w));
+	EQ(w.truncate_from, 0);
+	EQ(w.entry_count, 1);
+	EQ(w.entries[0].index, 4);
+	EQ(w.entries[0].kind, RAFT_CONFIG);
+	EQ(w.entries[0].term, 7);
+	EQ(w.hard.term, 8);
+	EQ(w.hard.vote, 70);
+	ev.seq = w.seq;
+	raft_step(r, &ev);
+	EQ(raft_role(r), RAFT_LEADER);
+	OK(raft_write_next(r, &w));
+	ev.seq = w.seq;
+	raft_step(r, &ev);
+	EQ(raft_commit(r), 5);
+	EQ(raft_members(r)->count, 1);
+	OK(raft_is_voter(r, 70));
+	/* no ghost (swarmkit#470): those who come back speak to another */
+	ev.type = RAFT_RECV;
+	ev.msg = &old;
+	raft_step(r, &ev);
+	EQ(raft_term(r), 8);
+	raft_free(r);
+}
