@@ -345,11 +345,17 @@ T(slack_is_bounded_by_bytes_too)
 	struct raft_start c = { .id = 1,
 				.members = { .id = { 1, 2 }, .count = 2 } };
 	struct raft *r = raft_new(&c, 5);
+	struct raft_write w;
 
 	ev.now_ms = 6;
 	msg.commit = 4;
 	raft_step(r, &ev);
 	EQ(raft_commit(r), 4);
+	EQ(raft_trim(r, 4), 1); /* it is not on the disk */
+	OK(raft_write_next(r, &w));
+	ev.type = RAFT_PERSISTED;
+	ev.seq = w.seq;
+	raft_step(r, &ev);
 	EQ(raft_trim(r, 4), 3);
 	raft_free(r);
 }
