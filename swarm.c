@@ -274,6 +274,9 @@ on_timer(struct ev_loop *loop, ev_timer *w, int revents)
 	struct daemon *d = container_of(w, struct daemon, timer);
 
 	(void)loop, (void)revents;
+	/* What waits is older than the time that is over. */
+	if (d->gossip != NULL)
+		gossip_socket_read(d->gossip);
 	inbox_add(&d->inbox, EVENT_TICK);
 }
 
