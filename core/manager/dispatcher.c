@@ -113,8 +113,8 @@ worker_add(struct dispatcher *d, const struct node_object *o, struct now now)
 static void
 worker_free(struct worker *w)
 {
-	out_forget(w);
-	news_drop(w);
+	dispatcher_out_forget(w);
+	dispatcher_news_drop(w);
 	mem_free(w->touched);
 	mem_free(w);
 }
@@ -126,14 +126,14 @@ session_end(struct dispatcher *d, struct worker *w)
 		return;
 	w->session = 0;
 	d->session_count--;
-	out_forget(w);
+	dispatcher_out_forget(w);
 }
 
 static void
 lost(struct dispatcher *d, const struct dispatcher_route *route)
 {
-	out_reply(d, &(struct dispatcher_out){ .what = DISPATCH_LOST,
-					       .route = *route });
+	dispatcher_out_reply(d, &(struct dispatcher_out){ .what = DISPATCH_LOST,
+							  .route = *route });
 }
 
 static void
@@ -178,12 +178,12 @@ dispatcher_new(const struct state *state, uint64_t *rand_state,
 	list_init(&d->busy);
 	list_init(&d->newsy);
 	list_init(&d->reports);
-	out_init(d);
+	dispatcher_out_init(d);
 	for (size_t i = 0; i < state_count(state, OBJECT_NODE); i++) {
 		const struct node_object *o = state_at(state, OBJECT_NODE, i);
 
 		worker_add(d, o, now);
-		out_peer_changed(d, NULL, o);
+		dispatcher_out_peer_changed(d, NULL, o);
 	}
 	return d;
 }
@@ -197,8 +197,8 @@ dispatcher_free(struct dispatcher *d)
 		worker_free(d->heap[i]);
 	mem_free(d->heap);
 	map_fini(&d->index);
-	reports_fini(d);
-	out_fini(d);
+	dispatcher_reports_fini(d);
+	dispatcher_out_fini(d);
 	mem_free(d->node_id);
 	mem_free(d);
 }
@@ -217,11 +217,12 @@ done(struct dispatcher *d, const struct dispatcher_from *f, int code,
      const char *why)
 {
 	if (f->call != 0)
-		out_reply(d, &(struct dispatcher_out){ .what = DISPATCH_DONE,
-						       .route = f->route,
-						       .call = f->call,
-						       .code = code,
-						       .why = why });
+		dispatcher_out_reply(
+			d, &(struct dispatcher_out){ .what = DISPATCH_DONE,
+						     .route = f->route,
+						     .call = f->call,
+						     .code = code,
+						     .why = why });
 }
 
 static bool
@@ -280,7 +281,7 @@ session_begin(struct dispatcher *d, struct worker *w,
 	w->want_settings = true;
 	w->want_begin = assignment_same(&w->sum, &h->has);
 	w->want_full = !w->want_begin;
-	out_busy(d, w);
+	dispatcher_out_busy(d, w);
 	set_due(d, w, local ? NEVER : now.mono_ms + grace_ms(d));
 }
 
@@ -302,7 +303,7 @@ dispatcher_session(struct dispatcher *d, const struct dispatcher_from *f,
 		return;
 	}
 	session_begin(d, w, f, h, now);
-	news_describe(d, w, o, h);
+	dispatcher_news_describe(d, w, o, h);
 }
 
 /* The node's session, if it is this one; else it is told to begin again. */
@@ -340,11 +341,12 @@ dispatcher_heartbeat(struct dispatcher *d, const struct dispatcher_from *f,
 	w->asked_ms = 0;
 	if (!is_local(w))
 		set_due(d, w, now.mono_ms + grace_ms(d));
-	out_reply(d, &(struct dispatcher_out){ .what = DISPATCH_HEARD,
-					       .route = f->route,
-					       .call = f->call,
-					       .session = session,
-					       .period_ns = jittered_ns(d) });
+	dispatcher_out_reply(
+		d, &(struct dispatcher_out){ .what = DISPATCH_HEARD,
+					     .route = f->route,
+					     .call = f->call,
+					     .session = session,
+					     .period_ns = jittered_ns(d) });
 }
 
 void
@@ -385,7 +387,7 @@ static void
 go_down(struct dispatcher *d, struct worker *w, const char *message,
 	struct now now)
 {
-	struct node_news *news = news_of(d, w);
+	struct node_news *news = dispatcher_news_of(d, w);
 
 	if (w->session != 0)
 		lost(d, &w->route); /* if it hears that, it begins again */
@@ -439,9 +441,10 @@ ask(struct dispatcher *d, struct worker *w, struct now now)
 	if (w->session == 0 || w->asked_ms != 0)
 		return;
 	w->asked_ms = max_u64(now.mono_ms, 1);
-	out_reply(d, &(struct dispatcher_out){ .what = DISPATCH_HEARD,
-					       .route = w->route,
-					       .session = w->session });
+	dispatcher_out_reply(d,
+			     &(struct dispatcher_out){ .what = DISPATCH_HEARD,
+						       .route = w->route,
+						       .session = w->session });
 }
 
 /*
@@ -480,10 +483,10 @@ dispatcher_tick(struct dispatcher *d, struct now now)
 			go_down(d, w, "heartbeat failure", now);
 			continue;
 		}
-		news_of(d, w)->orphan = true;
+		dispatcher_news_of(d, w)->orphan = true;
 		set_due(d, w, NEVER);
 	}
-	out_tick(d, now);
+	dispatcher_out_tick(d, now);
 }
 
 uint64_t
@@ -504,7 +507,7 @@ dispatcher_want_all(struct dispatcher *d)
 		if (d->heap[i]->session == 0)
 			continue;
 		d->heap[i]->want_settings = true;
-		out_busy(d, d->heap[i]);
+		dispatcher_out_busy(d, d->heap[i]);
 	}
 }
 
@@ -517,9 +520,9 @@ touch(struct dispatcher *d, const struct task *t, const struct task *before)
 
 	if (w == NULL || w->session == 0 || w->want_full)
 		return;
-	out_touch(d, w, t,
-		  assignment_is_of(before, w->id) ? assignment_hash(before)
-						  : 0);
+	dispatcher_out_touch(
+		d, w, t,
+		assignment_is_of(before, w->id) ? assignment_hash(before) : 0);
 }
 
 /* A change of the status alone came from the worker: it is not sent back. */
@@ -559,7 +562,7 @@ node_changed(struct dispatcher *d, const struct node_object *before,
 	const struct node_object *o = after != NULL ? after : before;
 	struct worker *w = dispatcher_worker(d, o->head.id);
 
-	out_peer_changed(d, before, after);
+	dispatcher_out_peer_changed(d, before, after);
 	if (after == NULL && w != NULL)
 		worker_drop(d, w);
 	if (after != NULL && w == NULL)
@@ -568,7 +571,7 @@ node_changed(struct dispatcher *d, const struct node_object *before,
 	    same_settings(before, after))
 		return;
 	w->want_settings = true;
-	out_busy(d, w);
+	dispatcher_out_busy(d, w);
 }
 
 static bool
@@ -643,5 +646,5 @@ dispatcher_changed(struct dispatcher *d, const struct changes *changes,
 {
 	for (size_t i = 0; i < changes->count; i++)
 		one_changed(d, &changes->v[i], now);
-	out_tick(d, now);
+	dispatcher_out_tick(d, now);
 }

@@ -101,24 +101,25 @@ struct worker *dispatcher_worker(const struct dispatcher *d, const char *id);
 void dispatcher_want_all(struct dispatcher *d); /* settings */
 
 /* dispatcher_out.c */
-void out_init(struct dispatcher *d);
-void out_fini(struct dispatcher *d);
-void out_reply(struct dispatcher *d, const struct dispatcher_out *o);
-void out_busy(struct dispatcher *d, struct worker *w);
-void out_touch(struct dispatcher *d, struct worker *w, const struct task *t,
-	       uint64_t before);
-void out_forget(struct worker *w); /* its session is over */
+void dispatcher_out_init(struct dispatcher *d);
+void dispatcher_out_fini(struct dispatcher *d);
+void dispatcher_out_reply(struct dispatcher *d, const struct dispatcher_out *o);
+void dispatcher_out_busy(struct dispatcher *d, struct worker *w);
+void dispatcher_out_touch(struct dispatcher *d, struct worker *w,
+			  const struct task *t, uint64_t before);
+void dispatcher_out_forget(struct worker *w); /* its session is over */
 /* Of a node, before and after; either may be NULL. */
-void out_peer_changed(struct dispatcher *d, const struct node_object *before,
-		      const struct node_object *after);
-void out_tick(struct dispatcher *d, struct now now);
+void dispatcher_out_peer_changed(struct dispatcher *d,
+				 const struct node_object *before,
+				 const struct node_object *after);
+void dispatcher_out_tick(struct dispatcher *d, struct now now);
 
 /* dispatcher_tx.c */
-struct node_news *news_of(struct dispatcher *d, struct worker *w);
-void news_describe(struct dispatcher *d, struct worker *w,
-		   const struct node_object *o,
-		   const struct dispatcher_hello *h);
-void news_drop(struct worker *w);
-void reports_fini(struct dispatcher *d);
+struct node_news *dispatcher_news_of(struct dispatcher *d, struct worker *w);
+void dispatcher_news_describe(struct dispatcher *d, struct worker *w,
+			      const struct node_object *o,
+			      const struct dispatcher_hello *h);
+void dispatcher_news_drop(struct worker *w);
+void dispatcher_reports_fini(struct dispatcher *d);
 
 #endif

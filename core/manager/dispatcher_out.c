@@ -15,7 +15,7 @@
 #define PART_TASKS 5000 /* of one message */
 
 void
-out_init(struct dispatcher *d)
+dispatcher_out_init(struct dispatcher *d)
 {
 	arena_init(&d->out_arena);
 	arena_init(&d->managers_arena);
@@ -23,7 +23,7 @@ out_init(struct dispatcher *d)
 }
 
 void
-out_fini(struct dispatcher *d)
+dispatcher_out_fini(struct dispatcher *d)
 {
 	for (size_t i = 0; i < d->peer_count; i++)
 		mem_free(d->peers[i].id);
@@ -34,7 +34,7 @@ out_fini(struct dispatcher *d)
 }
 
 void
-out_reply(struct dispatcher *d, const struct dispatcher_out *o)
+dispatcher_out_reply(struct dispatcher *d, const struct dispatcher_out *o)
 {
 	d->replies = mem_grow(d->replies, d->reply_count, &d->reply_cap,
 			      sizeof(*d->replies));
@@ -42,7 +42,7 @@ out_reply(struct dispatcher *d, const struct dispatcher_out *o)
 }
 
 void
-out_busy(struct dispatcher *d, struct worker *w)
+dispatcher_out_busy(struct dispatcher *d, struct worker *w)
 {
 	check(w->session != 0);
 	if (list_empty(&w->busy))
@@ -60,7 +60,7 @@ untouch(struct worker *w)
 }
 
 void
-out_forget(struct worker *w)
+dispatcher_out_forget(struct worker *w)
 {
 	list_remove(&w->busy);
 	untouch(w);
@@ -176,8 +176,9 @@ drop_gone_peers(struct dispatcher *d)
 }
 
 void
-out_peer_changed(struct dispatcher *d, const struct node_object *before,
-		 const struct node_object *after)
+dispatcher_out_peer_changed(struct dispatcher *d,
+			    const struct node_object *before,
+			    const struct node_object *after)
 {
 	const struct node_object *o = after != NULL ? after : before;
 	char was[PEER_ADDR_MAX], is[PEER_ADDR_MAX];
@@ -204,7 +205,7 @@ out_peer_changed(struct dispatcher *d, const struct node_object *before,
 
 /* Who keeps no tables is told of its peers. */
 void
-out_tick(struct dispatcher *d, struct now now)
+dispatcher_out_tick(struct dispatcher *d, struct now now)
 {
 	if (d->peers_due_ms > now.mono_ms)
 		return;
@@ -217,7 +218,7 @@ out_tick(struct dispatcher *d, struct now now)
 		    w->peers_told == d->peers_seq)
 			continue;
 		w->want_settings = true;
-		out_busy(d, w);
+		dispatcher_out_busy(d, w);
 	}
 }
 
@@ -266,15 +267,15 @@ settings_out(struct dispatcher *d, struct worker *w, struct dispatcher_out *ret)
  */
 
 void
-out_touch(struct dispatcher *d, struct worker *w, const struct task *t,
-	  uint64_t before)
+dispatcher_out_touch(struct dispatcher *d, struct worker *w,
+		     const struct task *t, uint64_t before)
 {
 	w->touched = mem_grow(w->touched, w->touched_count, &w->touched_cap,
 			      sizeof(*w->touched));
 	w->touched[w->touched_count] =
 		(struct touched){ object_ref(t), before, w->touched_count };
 	w->touched_count++;
-	out_busy(d, w);
+	dispatcher_out_busy(d, w);
 }
 
 static int
@@ -442,7 +443,7 @@ dispatcher_next(struct dispatcher *d, struct now now,
 	arena_fini(&d->out_arena);
 	if (next_reply(d, ret))
 		return true;
-	out_tick(d, now);
+	dispatcher_out_tick(d, now);
 	while (!list_empty(&d->busy)) {
 		struct worker *w =
 			container_of(d->busy.next, struct worker, busy);

@@ -14,7 +14,7 @@
  */
 
 struct node_news *
-news_of(struct dispatcher *d, struct worker *w)
+dispatcher_news_of(struct dispatcher *d, struct worker *w)
 {
 	if (w->news != NULL)
 		return w->news;
@@ -25,7 +25,7 @@ news_of(struct dispatcher *d, struct worker *w)
 }
 
 void
-news_drop(struct worker *w)
+dispatcher_news_drop(struct worker *w)
 {
 	list_remove(&w->newsy);
 	if (w->news == NULL)
@@ -47,14 +47,15 @@ is_as_told(const struct node_object *o, const struct dispatcher_hello *h)
 }
 
 void
-news_describe(struct dispatcher *d, struct worker *w,
-	      const struct node_object *o, const struct dispatcher_hello *h)
+dispatcher_news_describe(struct dispatcher *d, struct worker *w,
+			 const struct node_object *o,
+			 const struct dispatcher_hello *h)
 {
 	struct node_news *news;
 
 	if (w->news == NULL && is_as_told(o, h))
 		return;
-	news = news_of(d, w);
+	news = dispatcher_news_of(d, w);
 	news->state = NODE_READY;
 	news->message = NULL;
 	news->orphan = false;
@@ -77,7 +78,7 @@ dispatcher_manager_at(struct dispatcher *d, const char *node_id,
 	if (w == NULL || o == NULL || str_empty(addr) ||
 	    (w->news == NULL && str_eq(o->manager_addr, addr)))
 		return;
-	mem_free(news_of(d, w)->manager_addr);
+	mem_free(dispatcher_news_of(d, w)->manager_addr);
 	w->news->manager_addr = mem_strdup(addr);
 }
 
@@ -173,7 +174,7 @@ report_free(struct dispatcher *d, struct report *r)
 }
 
 void
-reports_fini(struct dispatcher *d)
+dispatcher_reports_fini(struct dispatcher *d)
 {
 	list_each_safe (it, tmp, &d->reports)
 		report_free(d, container_of(it, struct report, link));
@@ -204,7 +205,7 @@ dispatcher_tx(struct dispatcher *d, struct manager *m, struct now now,
 		if (tx->count >= max)
 			return;
 		if (!put_node(d, w, now, max, tx))
-			news_drop(w);
+			dispatcher_news_drop(w);
 	}
 	list_each (it, &d->reports) {
 		if (tx->count >= max)
@@ -225,10 +226,10 @@ dispatcher_tx_done(struct dispatcher *d, bool applied)
 		if (!applied)
 			continue;
 		if (r->call != 0)
-			out_reply(d, &(struct dispatcher_out){
-					     .what = DISPATCH_DONE,
-					     .route = r->route,
-					     .call = r->call });
+			dispatcher_out_reply(d, &(struct dispatcher_out){
+							.what = DISPATCH_DONE,
+							.route = r->route,
+							.call = r->call });
 		report_free(d, r);
 	}
 }

@@ -76,7 +76,7 @@ statuses_done(struct node *n, bool applied)
 	n->statuses_failed |= !applied;
 	if (n->internal_open > 0)
 		return;
-	work_news_done(n, !n->statuses_failed);
+	dispatch_tx_done(n, !n->statuses_failed);
 	n->statuses_failed = false;
 }
 
@@ -226,7 +226,8 @@ spread_changes(struct node *n, const struct changes *changes)
 	n->manager_dirty = true;
 	for (size_t i = 0; i < changes->count; i++)
 		n->roles_dirty |= changes->v[i].type == OBJECT_NODE;
-	work_changes(n, changes);
+	dispatch_changes(n, changes);
+	alive_changes(n, changes);
 	watch_changes(n, changes);
 }
 
@@ -334,28 +335,6 @@ propose_internal(struct node *n, struct tx *tx, enum proposal_kind kind)
 		statuses_done(n, false);
 }
 
-/* This host as it is now, if the tables say otherwise. */
-static void
-describe_self(struct node *n, struct tx *tx)
-{
-	const struct node_object *now =
-		state_get(n->state, OBJECT_NODE, n->node_id);
-	struct node_object *next;
-
-	if (now == NULL)
-		return;
-	if (now->status.state == NODE_READY &&
-	    model_equal(&node_description_type, &now->description,
-			&n->description))
-		return;
-	next = object_clone(now);
-	model_copy(&node_description_type, &n->description, object_arena(next),
-		   &next->description);
-	next->status.state = NODE_READY;
-	next->status.message = NULL;
-	tx_put(tx, next, now->head.version.index);
-}
-
 static bool
 controllers_are_due(const struct node *n)
 {
@@ -373,16 +352,15 @@ change_internal(struct node *n)
 	if (n->manager == NULL || n->internal_open > 0 ||
 	    n->now.mono_ms < n->internal_retry_ms)
 		return;
-	if (work_has_news(n)) {
-		work_news_tx(n, &tx);
+	if (dispatch_has_tx(n)) {
+		dispatch_tx(n, &tx);
 		kind = PROPOSAL_STATUS;
 		if (tx.count == 0)
-			work_news_done(n, true);
+			dispatch_tx_done(n, true);
 	}
 	if (tx.count == 0 && controllers_are_due(n)) {
 		kind = PROPOSAL_INTERNAL;
 		n->manager_dirty = false;
-		describe_self(n, &tx);
 		roles_tx(n, &tx);
 		if (tx.count == 0)
 			manager_step(n->manager, n->now, &tx);

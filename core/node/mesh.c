@@ -131,6 +131,8 @@ peers_link_down(struct node *n, struct peer_link *l,
 	(void)r;
 	if (l->use == USE_PEER)
 		dial_ended(n, l->id, false);
+	session_link_down(n, l);
+	dispatch_link_down(n, l);
 }
 
 void
@@ -148,5 +150,5 @@ peers_listens(struct node *n, const struct link_report *r)
 void
 rpc_route_down(struct node *n, const struct route *r)
 {
-	(void)n, (void)r;
+	dispatch_route_down(n, r);
 }

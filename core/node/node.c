@@ -76,6 +76,9 @@ node_free(struct node *n)
 	rpc_fini(n);
 	mesh_fini(n);
 	peers_fini(n);
+	session_fini(n);
+	dispatch_fini(n);
+	alive_fini(n);
 	work_fini(n);
 	batch_free(n->filling);
 	effect_fini(n);
@@ -88,7 +91,7 @@ static void
 on_description(struct node *n, const struct node_description *d)
 {
 	take_description(n, d);
-	n->manager_dirty = true;
+	session_describe(n);
 }
 
 static void
@@ -136,6 +139,8 @@ take_event(struct node *n, const struct event *ev)
 		return;
 	case EVENT_TRUST:
 	case EVENT_GOSSIP:
+		alive_packet(n, ev->gossip);
+		return;
 	case EVENT_LOG_PIECE:
 	case EVENT_ADDRESSES:
 		return;
@@ -172,9 +177,14 @@ settle(struct node *n)
 	consensus_reads(n);
 	consensus_join_step(n);
 	roles_step(n);
-	work_assign_all(n);
+	dispatch_office(n);
+	session_step(n);
+	alive_step(n);
+	dispatch_step(n);
+	session_report(n);
 	request_waiters(n);
 	change_internal(n);
+	dispatch_step(n);
 	member_leave_step(n);
 	work_drain(n);
 	work_send_ports(n);
@@ -213,6 +223,9 @@ node_deadline(const struct node *n)
 	at = min_u64(at, disk_deadline(n));
 	at = min_u64(at, rpc_deadline(n));
 	at = min_u64(at, mesh_deadline(n));
+	at = min_u64(at, session_deadline(n));
+	at = min_u64(at, dispatch_deadline(n));
+	at = min_u64(at, alive_deadline(n));
 	at = min_u64(at, roles_deadline(n));
 	if (n->stopping && !n->stopped)
 		at = min_u64(at, n->stop_by_ms);
@@ -241,6 +254,8 @@ node_images_used(const struct node *n, struct arena *a, struct strings *ret)
 	struct task_span tasks = { 0 };
 
 	*ret = (struct strings){ 0 };
+	if (n->life == LIFE_WORKER && n->agent != NULL)
+		agent_images(n->agent, a, ret);
 	if (n->life != LIFE_NONE && n->state != NULL)
 		tasks = state_tasks_of_node(n->state, n->node_id);
 	for (size_t i = 0; i < tasks.count; i++) {

@@ -13,6 +13,7 @@
 #include "core/node/node.h"
 #include "core/node/peers.h"
 #include "core/node/rpc.h"
+#include "core/node/session.h"
 
 #define BATCHES_MAX 2	       /* on their way to the disk */
 #define WAITING_MAX 256	       /* requests until there is a leader */
@@ -94,7 +95,7 @@ struct news {
 	char *task_id;
 	struct task_status status;
 	struct arena arena;
-	bool sent; /* in a proposal now */
+	uint64_t batch; /* the message that it is in; 0: none */
 };
 
 /* An order that waits for its worker row. */
@@ -189,6 +190,12 @@ struct node {
 	uint64_t call_next;
 	uint64_t session_link; /* a worker's, to some manager; 0: none */
 
+	/* sessions: session.c, dispatch.c, alive.c */
+	struct session *session;       /* NULL: in no cluster */
+	struct dispatcher *dispatcher; /* while this node leads */
+	struct alive *alive;	       /* NULL: in no cluster */
+	uint64_t told_leader_link;     /* that workers here know of */
+
 	/* the managers' raft: consensus.c, snapshot.c, roles.c */
 	struct list held_reads;
 	struct list snapshots; /* that others fetch */
@@ -203,7 +210,6 @@ struct node {
 
 	/* the worker's side */
 	bool scanned;	    /* the runner has said what was there */
-	bool assigned;	    /* the agent has its full set */
 	struct news **news; /* by task id */
 	size_t news_count, news_cap;
 	bool ports_dirty; /* the driver is to be told the wanted ones */
@@ -287,6 +293,8 @@ void rpc_route_down(struct node *n, const struct route *r);
 
 /* rpc.c, for answers that have kinds of their own: was it asked for? */
 bool rpc_answer(struct node *n, const struct message *m);
+/* That link of this manager's is down: the leader is told. */
+void rpc_relay_gone(struct node *n, uint64_t link);
 void rpc_init(struct node *n);
 
 /* What the raft says of this node: it votes now; it may not take part; it is
@@ -303,14 +311,15 @@ const char *roles_addr(const char *named, const char *seen_ip, struct arena *a);
 
 /* work.c */
 void work_start(struct node *n);
-void work_changes(struct node *n, const struct changes *changes);
-void work_assign_all(struct node *n);
 void work_report(struct node *n, const struct runner_report *r);
 void work_drain(struct node *n);
 void work_send_ports(struct node *n); /* once a step, if they changed */
-bool work_has_news(const struct node *n);
-void work_news_tx(struct node *n, struct tx *tx);
-void work_news_done(struct node *n, bool applied);
+bool work_has_news(const struct node *n); /* in no message yet */
+/* Those that are in no message yet; borrowed until they are done. */
+uint32_t work_news_take(struct node *n, uint64_t batch, struct status_item *ret,
+			size_t max);
+void work_news_done(struct node *n, uint64_t batch, bool known);
+void work_news_unsent(struct node *n);
 void work_fini(struct node *n);
 
 /* watch.c */

@@ -32,6 +32,13 @@ static const struct rpc_rule rules[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_RAFT_JOIN] = { FROM_MANAGER, AT_LEADER, roles_on_join },
 	[MESSAGE_RAFT_GONE] = { FROM_MANAGER, AT_MANAGER, consensus_on_gone },
 	[MESSAGE_RELAY] = { FROM_MANAGER, AT_MANAGER, on_relay },
+	[MESSAGE_SESSION] = { FROM_NODE, AT_LEADER, dispatch_on_session },
+	[MESSAGE_HEARTBEAT] = { FROM_NODE, AT_LEADER, dispatch_on_heartbeat },
+	[MESSAGE_STATUSES] = { FROM_NODE, AT_LEADER, dispatch_on_statuses },
+	[MESSAGE_SETTINGS] = { FROM_MANAGER, AT_ANY, session_on_settings },
+	[MESSAGE_ASSIGN] = { FROM_MANAGER, AT_ANY, session_on_assign },
+	[MESSAGE_HEARD] = { FROM_MANAGER, AT_ANY, session_on_heard },
+	[MESSAGE_SESSION_LOST] = { FROM_MANAGER, AT_ANY, session_on_lost },
 };
 
 const struct rpc_rule *
@@ -190,6 +197,16 @@ hand_on(struct node *n, const struct sender *from, uint64_t route,
 		return false;
 	relay(n, l, &body);
 	return true;
+}
+
+void
+rpc_relay_gone(struct node *n, uint64_t link)
+{
+	struct peer_link *l = leader_link(n);
+
+	if (l != NULL)
+		relay(n, l,
+		      &(struct relay_body){ .route = link, .gone = true });
 }
 
 bool

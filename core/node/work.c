@@ -1,6 +1,6 @@
 /*
- * work.c - the worker's side: the dispatcher of a node that is its own
- * manager, what the agent wants done, and the news for the managers.
+ * work.c - the agent on this node: what it wants done, what the runner says
+ * to it, and its news until the managers know them.
  */
 #include <string.h>
 
@@ -20,68 +20,10 @@ work_start(struct node *n)
 
 	check(n->agent == NULL);
 	n->agent = agent_new(&config, n->now);
-	n->assigned = false;
 	/* The runner looked around when there was no agent yet: what it found
 	 * was removed (see stray()). */
 	if (n->scanned)
 		agent_report(n->agent, &scanned, n->now);
-}
-
-/* ---- assignments
- * --------------------------------------------------------------- */
-
-static bool
-is_ours(const struct node *n, const struct task *t)
-{
-	return t != NULL && str_eq(t->node_id, n->node_id) &&
-	       t->status.state >= TASK_ASSIGNED;
-}
-
-/* A change of the status alone came from the worker: it is not sent back. */
-static void
-dispatch(struct node *n, const struct change *c)
-{
-	const struct task *before = c->before, *after = c->after;
-
-	if (c->type != OBJECT_TASK)
-		return;
-	if (!is_ours(n, after)) {
-		if (is_ours(n, before))
-			agent_unassign(n->agent, before->head.id, n->now);
-	} else if (!is_ours(n, before) ||
-		   before->desired_state != after->desired_state) {
-		agent_assign(n->agent, after, n->now);
-	}
-	work_drain(n);
-}
-
-void
-work_changes(struct node *n, const struct changes *changes)
-{
-	if (!n->assigned)
-		return; /* work_assign_all() will tell it all */
-	for (size_t i = 0; i < changes->count; i++)
-		dispatch(n, &changes->v[i]);
-}
-
-void
-work_assign_all(struct node *n)
-{
-	struct task_span span;
-	const struct task **set;
-	size_t count = 0;
-
-	if (n->assigned || !n->scanned || n->manager == NULL)
-		return;
-	n->assigned = true;
-	span = state_tasks_of_node(n->state, n->node_id);
-	set = mem_new_array(span.count, sizeof(*set));
-	for (size_t i = 0; i < span.count; i++)
-		if (is_ours(n, span.v[i]))
-			set[count++] = span.v[i];
-	agent_assign_all(n->agent, set, count, n->now);
-	mem_free(set);
-	work_drain(n);
 }
 
 /* ---- reports
@@ -146,7 +88,7 @@ take_news(struct node *n, const char *task_id, const struct task_status *status)
 	size_t at = news_place(n, task_id);
 	struct news *x = mem_new(sizeof(*x));
 
-	if (n->life != LIFE_MEMBER) {
+	if (n->life != LIFE_MEMBER && n->life != LIFE_WORKER) {
 		mem_free(x);
 		return;
 	}
@@ -169,40 +111,56 @@ take_news(struct node *n, const char *task_id, const struct task_status *status)
 bool
 work_has_news(const struct node *n)
 {
-	return n->news_count > 0;
+	for (size_t i = 0; i < n->news_count; i++)
+		if (n->news[i]->batch == 0)
+			return true;
+	return false;
 }
 
-void
-work_news_tx(struct node *n, struct tx *tx)
+uint32_t
+work_news_take(struct node *n, uint64_t batch, struct status_item *ret,
+	       size_t max)
 {
-	for (size_t i = 0; i < n->news_count; i++) {
+	uint32_t count = 0;
+
+	check(batch != 0);
+	for (size_t i = 0; i < n->news_count && count < max; i++) {
 		struct news *x = n->news[i];
 
-		if (tx->count >= CHUNK_OPS_MAX)
-			return;
-		manager_task_status(n->manager, n->now, n->node_id, x->task_id,
-				    &x->status, tx);
-		x->sent = true;
+		if (x->batch != 0)
+			continue;
+		x->batch = batch;
+		ret[count++] = (struct status_item){ x->task_id, x->status };
 	}
+	return count;
 }
 
-/* What was sent is known now; or it must be sent again. */
+/* What was sent is known now; or it must be sent again. What came after it
+ * is another one. */
 void
-work_news_done(struct node *n, bool applied)
+work_news_done(struct node *n, uint64_t batch, bool known)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n->news_count; i++) {
 		struct news *x = n->news[i];
 
-		if (applied && x->sent) {
+		if (x->batch == batch && known) {
 			news_free(x);
 			continue;
 		}
-		x->sent = false;
+		if (x->batch == batch)
+			x->batch = 0;
 		n->news[kept++] = x;
 	}
 	n->news_count = kept;
+}
+
+void
+work_news_unsent(struct node *n)
+{
+	for (size_t i = 0; i < n->news_count; i++)
+		n->news[i]->batch = 0;
 }
 
 /* ---- what the agent wants
@@ -273,5 +231,4 @@ work_fini(struct node *n)
 	n->news_count = n->news_cap = 0;
 	agent_free(n->agent);
 	n->agent = NULL;
-	n->assigned = false;
 }
