@@ -231,9 +231,8 @@ raft_is_caught_up(const struct raft *r, uint64_t id)
 
 	if (r->role != RAFT_LEADER || p == NULL || !raft_is_ready(r))
 		return false;
-	return raft_peer_is_active(r, p) && !p->probing &&
-	       p->snapshot.index == 0 && p->match > 0 &&
-	       p->match >= r->beat_commit;
+	return raft_peer_is_active(r, p) &&
+	       p->match >= max_u64(r->beat_commit, r->term_start);
 }
 
 int

@@ -24,9 +24,7 @@ raft_read(struct raft *r, uint64_t *ret_seq)
 void
 raft_read_begin(struct raft *r)
 {
-	/* Before its own first entry is committed it may not know of all that
-	 * was committed before it. */
-	if (!raft_is_ready(r) || r->round_open ||
+	if (r->role != RAFT_LEADER || r->round_open ||
 	    r->read_seq <= r->read_asked || r->peer_count == 0)
 		return;
 	r->round++;
@@ -50,6 +48,8 @@ answers(const struct raft *r)
 void
 raft_read_advance(struct raft *r)
 {
+	/* Before its own first entry is committed it may not know of all that
+	 * was committed before it. */
 	if (!raft_is_ready(r))
 		return;
 	if (raft_votes_alone(r)) {

@@ -65,6 +65,35 @@ T(a_learner_neither_counts_nor_campaigns)
 	end();
 }
 
+T(one_that_has_some_is_not_caught_up)
+{
+	struct raft_msg has = { .type = RAFT_APPENDED, .from = 2, .to = 1 };
+
+	cluster(1);
+	by_hand = true;
+	(void)elect(0);
+	for (uint64_t n = 1; n <= 20; n++) {
+		propose(0, n);
+		settle(0);
+	}
+	has.from = newcomer(1);
+	EQ(change(0, RAFT_ADD_LEARNER, has.from), 0);
+	write_all(0);
+	pass(300, BIT(1));
+	has.term = raft_term(m[0].raft);
+	has.index = raft_last_index(m[0].raft);
+	say(0, &has); /* it has nothing */
+	OK(!raft_is_caught_up(m[0].raft, has.from));
+	has.ok = true;
+	for (uint64_t n = 1; n <= raft_commit(m[0].raft); n++) {
+		OK(!raft_is_caught_up(m[0].raft, has.from));
+		has.index = has.match = n;
+		say(0, &has);
+	}
+	OK(raft_is_caught_up(m[0].raft, has.from));
+	end();
+}
+
 T(a_learner_that_is_asked_votes)
 {
 	struct raft_members of = { .id = { 1, 2 }, .count = 2 };

@@ -38,6 +38,53 @@ T(one_that_was_cut_off_does_not_unseat_the_leader)
 	end();
 }
 
+T(who_hears_the_leader_grants_no_pre_vote)
+{
+	struct raft_msg ask = { .type = RAFT_VOTE, .pre = true };
+	uint32_t lead, i;
+
+	cluster(3);
+	lead = elect(0);
+	pass(300, 0);
+	i = (lead + 1) % 3;
+	ask.from = m[(lead + 2) % 3].id;
+	ask.index = raft_last_index(m[lead].raft);
+	ask.index_term = raft_term(m[lead].raft);
+	ask.term = ask.index_term + 1;
+	for (int n = 0; n < 2; n++) {
+		bool silent = n == 1;
+
+		now_ms += silent ? RAFT_ELECTION_MS : 0;
+		forget_wires();
+		ask.to = m[i].id;
+		say(i, &ask);
+		OK(wire_count > 0);
+		EQ(wires[0]->msg.type, RAFT_VOTED);
+		EQ(wires[0]->msg.ok, silent);
+	}
+	forget_wires();
+	ask.to = m[lead].id;
+	say(lead, &ask);
+	OK(wire_count > 0 && !wires[0]->msg.ok);
+	end();
+}
+
+T(a_leader_that_only_learners_hear_gives_up)
+{
+	uint32_t lead, others;
+
+	cluster(3);
+	lead = elect(0);
+	others = (BIT(0) | BIT(1) | BIT(2)) & ~BIT(lead);
+	EQ(change(lead, RAFT_ADD_LEARNER, newcomer(3)), 0);
+	settle(0);
+	EQ(change(lead, RAFT_ADD_LEARNER, newcomer(4)), 0);
+	settle(0);
+	pass(5000, others);
+	OK(raft_role(m[lead].raft) != RAFT_LEADER);
+	end();
+}
+
 T(a_leader_that_nobody_hears_gives_up)
 {
 	int who;

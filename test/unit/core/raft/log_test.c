@@ -288,8 +288,9 @@ T(every_log_that_parted_is_made_the_leaders)
 
 T(what_denies_a_committed_entry_is_dropped)
 {
-	struct raft_entry e[] = { { 2, 3, RAFT_NOOP, NULL, 0 },
-				  { 3, 3, RAFT_NOOP, NULL, 0 } };
+	struct raft_entry e[] = { { 2, 1, RAFT_NOOP, NULL, 0 },
+				  { 3, 1, RAFT_NOOP, NULL, 0 },
+				  { 4, 1, RAFT_NOOP, NULL, 0 } };
 	struct raft_msg msg = append(2, 3, 2, NULL, 0);
 
 	cluster(3);
@@ -299,7 +300,7 @@ T(what_denies_a_committed_entry_is_dropped)
 	say(0, &msg);
 	EQ(raft_commit(m[0].raft), 3);
 	/* redisraft#53: a conflict with what is committed */
-	msg = append(4, 1, 1, e, 2);
+	msg = append(4, 1, 1, e, 3);
 	say(0, &msg);
 	EQ(raft_last_index(m[0].raft), 3);
 	EQ(raft_entry_at(m[0].raft, 3)->term, 2);

@@ -191,6 +191,8 @@ T(one_snapshot_is_collected_at_a_time)
 	OK(!bring(&msg, &p)); /* the older one is void */
 	msg = piece(30, 0, "new", true);
 	OK(!bring(&msg, &p)); /* the driver is at it */
+	msg = piece(30, 3, "", true);
+	OK(!bring(&msg, &p));
 	EQ(raft_install(m[0].raft, &at), 0);
 	EQ(raft_commit(m[0].raft), 30);
 	EQ(raft_install(m[0].raft, &at), -ESTALE);

@@ -30,6 +30,29 @@ T(a_follower_whose_disk_stalls_is_heard)
 	end();
 }
 
+/* Entries go out with each heartbeat, and no disk answers them. */
+T(heartbeats_are_answered_among_entries_that_are_not)
+{
+	uint64_t index, term, value = 1;
+	uint32_t lead;
+
+	cluster(3);
+	lead = elect(0);
+	pass(300, 0);
+	for (int n = 0; n < 14; n++) {
+		EQ(raft_propose(m[lead].raft, &value, sizeof(value), &index,
+				&term),
+		   0);
+		now_ms += RAFT_HEARTBEAT_MS;
+		for (uint32_t i = 0; i < 3; i++)
+			tick(i);
+		settle_but(0, (BIT(0) | BIT(1) | BIT(2)) & ~BIT(lead));
+		EQ(raft_role(m[lead].raft), RAFT_LEADER);
+	}
+	OK(raft_commit(m[lead].raft) < index);
+	end();
+}
+
 /* Both others stall: nothing is committed, and nobody is elected. */
 T(a_leader_keeps_its_office_while_its_heartbeats_are_answered)
 {

@@ -26,6 +26,26 @@ T(the_office_goes_over_without_an_election_time)
 	end();
 }
 
+T(the_other_one_has_all_before_it_is_told)
+{
+	uint32_t lead, to;
+
+	cluster(3);
+	lead = elect(0);
+	to = (lead + 1) % 3;
+	pass(300, 0);
+	propose(lead, 7);
+	EQ(raft_transfer(m[lead].raft, m[to].id), 0);
+	collect(lead);
+	for (size_t k = 0; k < wire_count; k++)
+		OK(wires[k]->msg.type != RAFT_TIMEOUT_NOW);
+	settle_but(0, BIT(to));
+	EQ(raft_role(m[to].raft), RAFT_FOLLOWER);
+	settle(0);
+	EQ(leader(0), (int)to);
+	end();
+}
+
 T(to_nobody_is_to_the_one_that_has_most)
 {
 	uint32_t lead, behind;
