@@ -555,6 +555,18 @@ same_settings(const struct node_object *a, const struct node_object *b)
 	       model_equal(&node_spec_type, &a->spec, &b->spec);
 }
 
+/* Somebody else wrote that it is down: it was removed, or it left. */
+static void
+see_down(struct dispatcher *d, struct worker *w, const struct node_object *o,
+	 struct now now)
+{
+	if (o->status.state != NODE_DOWN || w->down || w->news != NULL)
+		return;
+	session_end(d, w);
+	w->down = true;
+	set_due(d, w, orphan_ms(o, now));
+}
+
 static void
 node_changed(struct dispatcher *d, const struct node_object *before,
 	     const struct node_object *after, struct now now)
@@ -567,6 +579,8 @@ node_changed(struct dispatcher *d, const struct node_object *before,
 		worker_drop(d, w);
 	if (after != NULL && w == NULL)
 		worker_add(d, after, now);
+	if (after != NULL && w != NULL)
+		see_down(d, w, after, now);
 	if (after == NULL || before == NULL || w == NULL || w->session == 0 ||
 	    same_settings(before, after))
 		return;

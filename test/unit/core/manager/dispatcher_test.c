@@ -553,6 +553,25 @@ T(who_leaves_is_down_at_once)
 	end();
 }
 
+T(who_is_written_down_by_others_stays_so_and_says_why)
+{
+	struct node_object *n;
+
+	start();
+	ask("w1", 3);
+	n = node_edit("w1");
+	n->status.state = NODE_DOWN;
+	n->status.message = "gone for good";
+	put_object(n);
+	EQ(dispatcher_sessions(w.d), 0);
+	pass(60000);
+	EQ(state_of("w1"), NODE_DOWN);
+	EQ_STR(node_now("w1")->status.message, "gone for good");
+	ask("w1", 3);
+	EQ(state_of("w1"), NODE_READY);
+	end();
+}
+
 /* ---- what gossip says ---------------------------------------------------- */
 
 T(a_node_that_gossip_gives_up_is_asked_and_down_within_a_second)
