@@ -132,6 +132,13 @@ $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
 sim: $(B)/test/sim/sim
 	$(B)/test/sim/sim 1 $(SEEDS)
 
+# ---- what a batch of the store costs: $(B)/test/bench/store DIR ----
+$(B)/test/bench/store: $(B)/test/bench/store.o \
+		$(call libs,store $(USES_store))
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) $(LDMODE) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 # ---- fuzz targets: make FUZZ=1 fuzz SECONDS=n, each for n seconds ----
 SECONDS = 5
 FUZZ_SRC = $(sort $(wildcard test/fuzz/*_fuzz.c))

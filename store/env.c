@@ -464,6 +464,10 @@ store_env_open(struct store *s, struct err *e)
 void
 store_env_close(struct store *s)
 {
+	tail_close(s->tail);
+	s->tail = NULL;
+	fold_fini(&s->fold);
+	s->fold = (struct fold){ 0 };
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	s->env = NULL;
@@ -510,7 +514,8 @@ check_format(struct store *s, MDB_txn *txn, struct err *e)
 			       "%s/data.mdb is not a swarm store; move it away "
 			       "or choose another --root",
 			       s->dir);
-	if (version != STORE_VERSION)
+	s->version = version;
+	if (version < 1 || version > STORE_VERSION)
 		return err_set(e, -EPROTO,
 			       "%s was written by another version of swarm "
 			       "(format %d, this one knows %d); start that "
@@ -520,7 +525,7 @@ check_format(struct store *s, MDB_txn *txn, struct err *e)
 }
 
 static int
-read_hard(struct store *s, MDB_txn *txn, struct stored *ret, struct err *e)
+read_hard(struct store *s, MDB_txn *txn, struct err *e)
 {
 	MDB_val k = { 4, (void *)(uintptr_t) "hard" }, v;
 	struct buf plain = { 0 };
@@ -536,9 +541,56 @@ read_hard(struct store *s, MDB_txn *txn, struct stored *ret, struct err *e)
 	buf_fini(&plain);
 	if (r < 0)
 		return damaged(s, "hard", "hard", e);
-	ret->hard = s->hard.hard;
-	ret->applied = s->hard.applied;
 	return 0;
+}
+
+/*
+ * What the tail holds is laid over the tables in a transaction that is never
+ * committed: a start writes nothing, be the disk full or not.
+ */
+static int
+read_tail(struct store *s, MDB_txn *txn, struct stored *ret, struct err *e)
+{
+	int r = 0;
+
+	if (s->version >= 2)
+		r = store_open_tail(s, e);
+	if (r == -ENOENT)
+		return err_set(e, -EIO,
+			       "%s/tail is missing: it holds the last changes; "
+			       "put it back from a backup, or move %s away to "
+			       "start anew",
+			       s->dir, s->dir);
+	if (r == 0 && s->tail != NULL && tail_used(s->tail) > 0) {
+		r = store_put_fold(s, txn, &s->fold, e);
+		if (r != 0)
+			r = env_error(s, r, "read", e);
+	}
+	ret->hard = s->tail != NULL ? s->fold.hard.hard : s->hard.hard;
+	ret->applied = s->tail != NULL ? s->fold.hard.applied : s->hard.applied;
+	return r;
+}
+
+/* A store of the first version gets what it lacks. */
+static int
+upgrade(struct store *s, struct err *e)
+{
+	MDB_txn *txn;
+	int r = tail_make(s->dir, e);
+
+	if (r < 0)
+		return r;
+	r = mdb_txn_begin(s->env, NULL, 0, &txn);
+	if (r == 0) {
+		r = put_format(txn, s->dbi[STORE_HARD]);
+		if (r != 0)
+			mdb_txn_abort(txn);
+	}
+	if (r == 0)
+		r = mdb_txn_commit(txn);
+	if (r != 0)
+		return env_error(s, r, "write", e);
+	return store_open_tail(s, e);
 }
 
 static int
@@ -652,13 +704,15 @@ store_env_read(struct store *s, struct stored *ret, struct err *e)
 {
 	struct stored got = { 0 };
 	MDB_txn *txn;
-	int r = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn);
+	int r = mdb_txn_begin(s->env, NULL, 0, &txn);
 
 	if (r != 0)
 		return env_error(s, r, "read", e);
 	r = check_format(s, txn, e);
 	if (r == 0)
-		r = read_hard(s, txn, &got, e);
+		r = read_hard(s, txn, e);
+	if (r == 0)
+		r = read_tail(s, txn, &got, e);
 	if (r == 0)
 		r = read_table(s, txn, STORE_LOG, &got, e);
 	if (r == 0)
@@ -666,6 +720,8 @@ store_env_read(struct store *s, struct stored *ret, struct err *e)
 	mdb_txn_abort(txn);
 	if (r == 0)
 		r = check_whole(s, &got, e);
+	if (r == 0 && s->version < 2)
+		r = upgrade(s, e);
 	if (r < 0) {
 		stored_fini(&got);
 		return r;

@@ -9,6 +9,7 @@
 #include "core/base/mem.h"
 
 #define ENTRY_HEAD 9 /* term, kind */
+#define HARD_LEN 32
 
 static void
 put_u64(struct buf *out, uint64_t v)
@@ -116,18 +117,21 @@ record_hard_pack(const struct record_hard *h, struct buf *out)
 	put_u64(out, h->hard.term);
 	put_u64(out, h->hard.vote);
 	put_u64(out, h->applied);
+	put_u64(out, h->tail);
 }
 
 int
 record_hard_unpack(const struct buf *plain, struct record_hard *ret,
 		   struct err *e)
 {
-	if (plain->len != 24)
-		return err_set(e, -EIO, "it has %zu bytes instead of 24",
-			       plain->len);
+	/* The first version had no tail. */
+	if (plain->len != HARD_LEN && plain->len != HARD_LEN - 8)
+		return err_set(e, -EIO, "it has %zu bytes instead of %d",
+			       plain->len, HARD_LEN);
 	ret->hard.term = get_u64(plain->p);
 	ret->hard.vote = get_u64(plain->p + 8);
 	ret->applied = get_u64(plain->p + 16);
+	ret->tail = plain->len == HARD_LEN ? get_u64(plain->p + 24) : 0;
 	return 0;
 }
 

@@ -39,6 +39,7 @@ int record_open(const uint8_t secret[RECORD_KEY_LEN],
 struct record_hard {
 	struct raft_hard hard;
 	uint64_t applied;
+	uint64_t tail; /* the last record of the tail that is in the tables */
 };
 void record_hard_pack(const struct record_hard *h, struct buf *out);
 int record_hard_unpack(const struct buf *plain, struct record_hard *ret,

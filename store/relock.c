@@ -170,6 +170,7 @@ store_rewrite_drop(struct store *s)
 {
 	buf_clear(&s->rewrite.key);
 	s->rewrite.table = STORE_HARD;
+	s->rewrite.tail_done = false;
 	if (s->rewrite.fn != NULL)
 		s->rewrite.fn(s->rewrite.ctx, NULL);
 	s->rewrite.fn = NULL;
@@ -191,6 +192,19 @@ drop_old_key(struct store *s, struct err *e)
 	return r;
 }
 
+/* What it holds goes to the tables, under the new key; of what it held
+ * nothing stays. */
+static int
+rewrite_tail(struct store *s, struct err *e)
+{
+	int r = store_checkpoint(s, e);
+
+	if (r == 0)
+		r = tail_blank(s->tail, e);
+	s->rewrite.tail_done = r == 0;
+	return r;
+}
+
 int
 store_rewrite_some(struct store *s, struct err *e)
 {
@@ -202,6 +216,8 @@ store_rewrite_some(struct store *s, struct err *e)
 	int r;
 
 	check(s->keys->has_old);
+	if (!s->rewrite.tail_done)
+		return rewrite_tail(s, e);
 	if (s->rewrite.table == STORE_TABLES)
 		return drop_old_key(s, e);
 	r = rewrite_part(s);

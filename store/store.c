@@ -37,6 +37,8 @@ open_data(struct store *s, const uint8_t *unlock_key, struct stored *ret,
 		r = store_env_probe(s->dir, e);
 	if (r == 0 && !has_key)
 		r = make_key(s, has_data, e);
+	if (r == 0 && !has_data)
+		r = tail_make(s->dir, e);
 	if (r == 0)
 		r = store_env_open(s, e);
 	if (r == 0)
@@ -145,7 +147,11 @@ store_wipe(struct store *s, struct err *e)
 	if (r == 0)
 		r = store_key_make(s->dir, s->keys, e);
 	if (r == 0)
+		r = tail_make(s->dir, e);
+	if (r == 0)
 		r = store_env_open(s, e);
+	if (r == 0)
+		r = store_open_tail(s, e);
 	if (r == 0 && !s->has_thread) /* it was locked */
 		store_thread_start(s);
 	return r;

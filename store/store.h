@@ -1,8 +1,9 @@
 /*
- * store.h - what a node remembers, in one LMDB environment (ROOT/state).
+ * store.h - what a node remembers: one LMDB environment and, for what is not
+ * yet in it, a tail of a fixed size (both in ROOT/state).
  *
- * A writer thread owns the write transactions: one batch, one transaction,
- * one sync. Values are sealed (ChaCha20-Poly1305, a data key in ROOT/state/
+ * A writer thread owns both: the batches that wait are one record of the
+ * tail, one write, one sync; a nearly full tail becomes one transaction. Values are sealed (ChaCha20-Poly1305, a data key in ROOT/state/
  * key, mode 0600) with table and key as associated data, so that a value
  * that was damaged, swapped or put by someone else is found out. The data key
  * may itself be sealed, by an unlock key that is nowhere on the disk.

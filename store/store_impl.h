@@ -5,13 +5,15 @@
 #include <lmdb.h>
 #include <pthread.h>
 
+#include "store/fold.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "store/tail.h"
 
 #define STORE_MAP_BYTES ((size_t)4 << 30) /* sparse: only what is used */
 #define STORE_TABLES 3
 #define STORE_MAGIC "swarm-store"
-#define STORE_VERSION 1
+#define STORE_VERSION 2	     /* 1 had no tail */
 #define STORE_WAITING_MAX 64 /* batches not yet written */
 #define STORE_RELOCKS_MAX 8  /* asked for, not yet begun */
 
@@ -38,6 +40,7 @@ struct store_keys {
 
 /* How far the values were rewritten. */
 struct rewrite {
+	bool tail_done; /* the tail goes first */
 	enum store_table table;
 	struct buf key;	  /* the last one that was looked at; empty: none */
 	store_lock_fn fn; /* told when it is done; or NULL */
@@ -51,7 +54,14 @@ struct store {
 	struct rewrite rewrite;	 /* of all values to a new key */
 	MDB_env *env;
 	MDB_dbi dbi[STORE_TABLES];
-	struct record_hard hard; /* as on the disk; the writer's */
+	int version;		 /* of what was found */
+	struct tail *tail;	 /* the writer's, as all from here on */
+	struct record_hard hard; /* as in the tables: without the tail */
+	struct fold fold;	 /* what the tail has beside that */
+	bool folded;		 /* what is being written is in it already */
+	bool spilled;		 /* a batch had no room in the tail */
+	size_t tail_limit;	 /* used so far, it is emptied */
+	uint64_t checkpoint_ms;	 /* when it was; 0: never */
 
 	store_done_fn done;
 	store_full_fn full; /* or NULL */
@@ -99,11 +109,18 @@ int store_env_open(struct store *s, struct err *e);
 void store_env_close(struct store *s);
 int store_env_read(struct store *s, struct stored *ret, struct err *e);
 
-/* write.c: batches into LMDB */
+/* tables.c: what batches hold, into LMDB's tables */
 extern const char store_table_letters[STORE_TABLES];
+int store_put_fold(struct store *s, MDB_txn *txn, const struct fold *f,
+		   struct err *e); /* LMDB's codes */
+int store_write_error(const struct store *s, int r, struct err *e);
+
+/* write.c: batches into the tail, and from there into the tables */
 int store_write(struct store *s, const struct batch *const *batches,
 		size_t count, struct err *e);
-int store_write_error(const struct store *s, int r, struct err *e);
+int store_checkpoint(struct store *s, struct err *e);
+int store_tidy(struct store *s, struct err *e); /* a checkpoint, if it is due */
+int store_open_tail(struct store *s, struct err *e); /* and fold it */
 
 /* relock.c: the keys changed while the store is in use; the writer's */
 int store_relock_begin(struct store *s, struct relock *ask, struct err *e);

@@ -1,199 +1,232 @@
-/* write.c - batches as one transaction of LMDB; the writer's. */
+/*
+ * write.c - batches on the disk; the writer's. All that wait are one record
+ * of the tail: one write, one flush. What its records leave of one another is
+ * kept in memory as well, and put into the tables in one transaction when the
+ * tail is nearly full; then it begins anew. Batches that are too large for it
+ * take that way at once.
+ */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <time.h>
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "store/store_impl.h"
 
-#define FULL_BYTES ((uint64_t)1 << 20)
+#define GROW_WITHIN_MS 10000 /* filled so soon, it was too small */
 
-const char store_table_letters[STORE_TABLES] = { 'h', 'l', 'r' };
+struct tail_place {
+	uint8_t key[8];
+	struct record_place place;
+};
+
+static void
+place_init(struct tail_place *p, uint64_t seq)
+{
+	record_index_key(seq, p->key);
+	p->place = (struct record_place){ 't', p->key, sizeof(p->key) };
+}
 
 static int
-put(struct store *s, MDB_txn *txn, enum store_table table, MDB_val *k,
-    const struct buf *plain, struct err *e)
+append(struct store *s, const struct buf *packed, struct err *e)
 {
-	struct record_place place = { store_table_letters[table], k->mv_data,
-				      k->mv_size };
 	struct buf sealed = { 0 };
-	MDB_val v;
-	int r = store_seal(s, &place, plain, &sealed, e);
+	struct tail_place at;
+	uint32_t salt;
+	int r;
 
-	if (r < 0)
-		return EIO;
-	v = (MDB_val){ sealed.len, sealed.p };
-	r = mdb_put(txn, s->dbi[table], k, &v, 0);
+	place_init(&at, tail_last(s->tail) + 1);
+	r = store_seal(s, &at.place, packed, &sealed, e);
+	if (r == 0) {
+		memcpy(&salt, sealed.p, sizeof(salt)); /* of the nonce */
+		r = tail_append(s->tail, &sealed, salt, e);
+	}
 	buf_fini(&sealed);
 	return r;
 }
 
+/* ---- at start
+ * ------------------------------------------------------------------ */
+
 static int
-put_hard(struct store *s, MDB_txn *txn, const struct batch *b, struct err *e)
+fold_record(struct store *s, uint64_t seq, size_t *at, struct err *e)
 {
-	MDB_val k = { 4, (void *)(uintptr_t) "hard" };
-	struct buf plain = { 0 };
-	int r;
+	struct buf sealed = { 0 }, plain = { 0 };
+	struct tail_place where;
+	struct err why;
+	int r = tail_read(s->tail, at, seq, &sealed, e);
 
-	if (!b->hard_dirty && b->applied == 0)
-		return 0;
-	if (b->hard_dirty)
-		s->hard.hard = b->hard;
-	if (b->applied != 0)
-		s->hard.applied = b->applied;
-	record_hard_pack(&s->hard, &plain);
-	r = put(s, txn, STORE_HARD, &k, &plain, e);
-	buf_fini(&plain);
-	return r;
-}
-
-/* Entries whose index is in [from, below). */
-static int
-delete_entries(struct store *s, MDB_txn *txn, uint64_t from, uint64_t below)
-{
-	uint8_t key[8];
-	MDB_cursor *cursor;
-	MDB_val k = { sizeof(key), key }, v;
-	uint64_t index;
-	int r = mdb_cursor_open(txn, s->dbi[STORE_LOG], &cursor);
-
-	if (r != 0)
-		return r;
-	record_index_key(from, key);
-	r = mdb_cursor_get(cursor, &k, &v, MDB_SET_RANGE);
-	while (r == 0 && record_index_of_key(k.mv_data, k.mv_size, &index) &&
-	       index < below) {
-		r = mdb_cursor_del(cursor, 0);
-		if (r == 0) /* the one that moved up */
-			r = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+	place_init(&where, seq);
+	if (r == 0) {
+		r = store_unseal(s, &where.place, &sealed, &plain, &why);
+		if (r == 0)
+			r = fold_add(&s->fold, &plain, &why);
+		if (r < 0)
+			r = err_set(
+				e, r,
+				"%s/tail is damaged at record %llu: %.100s; "
+				"put it back from a backup, or move %s away "
+				"to start anew",
+				s->dir, (unsigned long long)seq, why.msg,
+				s->dir);
 	}
-	mdb_cursor_close(cursor);
-	return r == MDB_NOTFOUND ? 0 : r;
-}
-
-static int
-put_entry(struct store *s, MDB_txn *txn, const struct raft_entry *entry,
-	  struct err *e)
-{
-	uint8_t key[8];
-	MDB_val k = { sizeof(key), key };
-	struct buf plain = { 0 };
-	int r;
-
-	record_index_key(entry->index, key);
-	record_entry_pack(entry, &plain);
-	r = put(s, txn, STORE_LOG, &k, &plain, e);
-	buf_fini(&plain);
-	return r;
-}
-
-static int
-put_row(struct store *s, MDB_txn *txn, const struct batch_row *row,
-	struct err *e)
-{
-	struct buf key = { 0 };
-	struct buf plain = { row->value, row->len, row->len };
-	MDB_val k;
-	int r;
-
-	check(row->table > 0 && row->table < 128);
-	buf_putc(&key, (char)row->table);
-	buf_puts(&key, row->key);
-	k = (MDB_val){ key.len, key.p };
-	if (row->value != NULL)
-		r = put(s, txn, STORE_ROWS, &k, &plain, e);
-	else
-		r = mdb_del(txn, s->dbi[STORE_ROWS], &k, NULL);
-	buf_fini(&key);
-	return r == MDB_NOTFOUND ? 0 : r;
-}
-
-/* All rows of the object tables, which sort before the others. */
-static int
-delete_objects(struct store *s, MDB_txn *txn)
-{
-	MDB_cursor *cursor;
-	MDB_val k, v;
-	int r = mdb_cursor_open(txn, s->dbi[STORE_ROWS], &cursor);
-
-	if (r != 0)
-		return r;
-	while ((r = mdb_cursor_get(cursor, &k, &v, MDB_FIRST)) == 0 &&
-	       k.mv_size > 0 &&
-	       *(const char *)k.mv_data <= (char)TABLE_OBJECT_LAST &&
-	       (r = mdb_cursor_del(cursor, 0)) == 0)
-		;
-	mdb_cursor_close(cursor);
-	return r == MDB_NOTFOUND ? 0 : r;
-}
-
-static int
-put_batch(struct store *s, MDB_txn *txn, const struct batch *b, struct err *e)
-{
-	int r = put_hard(s, txn, b, e);
-
-	if (r == 0 && b->truncate_from != 0)
-		r = delete_entries(s, txn, b->truncate_from, UINT64_MAX);
-	for (size_t i = 0; r == 0 && i < b->entry_count; i++)
-		r = put_entry(s, txn, &b->entries[i], e);
-	if (r == 0 && b->trim_below > 1)
-		r = delete_entries(s, txn, 1, b->trim_below);
-	if (r == 0 && b->rows_replace)
-		r = delete_objects(s, txn);
-	for (size_t i = 0; r == 0 && i < b->row_count; i++)
-		r = put_row(s, txn, &b->rows[i], e);
+	buf_fini(&sealed);
+	store_buf_wipe(&plain);
 	return r;
 }
 
 /*
- * LMDB calls it EIO when a write takes only some of its pages. The rest of
- * the space was taken by those, so that the disk is as good as full then.
+ * Somewhere behind its half: managers write the same at the same time, and
+ * are not to stop for a checkpoint together.
  */
-static bool
-is_full(const struct store *s, int r)
+static int
+choose_limit(struct store *s, struct err *e)
 {
-	struct statvfs fs;
+	size_t half = tail_size(s->tail) / 2;
+	uint64_t luck;
+	int r = store_random(&luck, sizeof(luck), e);
 
-	if (store_error(r) == -ENOSPC)
-		return true;
-	return store_error(r) == -EIO && statvfs(s->dir, &fs) == 0 &&
-	       (uint64_t)fs.f_bfree * fs.f_frsize < FULL_BYTES;
+	s->tail_limit = half + luck % half;
+	return r;
 }
 
+/* All records of the tail, over what the tables hold. */
 int
-store_write_error(const struct store *s, int r, struct err *e)
+store_open_tail(struct store *s, struct err *e)
 {
-	if (is_full(s, r))
-		return err_set(e, -ENOSPC,
-			       "write %s/data.mdb: the disk is full; free some "
-			       "space: nothing is lost",
-			       s->dir);
-	return err_set(e, store_error(r),
-		       "write %s/data.mdb: %s; what was acknowledged is on the "
-		       "disk",
-		       s->dir, mdb_strerror(r));
+	uint64_t seed, seq;
+	size_t at = 0;
+	int r = store_random(&seed, sizeof(seed), e);
+
+	if (r == 0)
+		r = tail_open(s->dir, s->hard.tail, &s->tail, e);
+	if (r < 0)
+		return r;
+	fold_init(&s->fold, &s->hard, seed);
+	s->folded = false;
+	r = choose_limit(s, e);
+	for (seq = s->hard.tail + 1; r == 0 && seq <= tail_last(s->tail); seq++)
+		r = fold_record(s, seq, &at, e);
+	s->fold.hard.tail = tail_last(s->tail);
+	return r;
 }
 
-int
-store_write(struct store *s, const struct batch *const *batches, size_t count,
-	    struct err *e)
+/* ---- from the tail into the tables
+ * -------------------------------------------- */
+
+static int
+commit(struct store *s, const struct fold *f, struct err *e)
 {
-	struct record_hard before = s->hard;
 	MDB_txn *txn;
 	int r = mdb_txn_begin(s->env, NULL, 0, &txn);
 
-	e->msg[0] = '\0';
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = put_batch(s, txn, batches[i], e);
+	if (r == 0) {
+		r = store_put_fold(s, txn, f, e);
 		if (r != 0)
 			mdb_txn_abort(txn);
 	}
 	if (r == 0)
 		r = mdb_txn_commit(txn);
-	if (r == 0)
+	return r == 0 ? 0 : store_write_error(s, r, e);
+}
+
+int
+store_checkpoint(struct store *s, struct err *e)
+{
+	uint64_t seed = s->fold.by_key.seed;
+	int r;
+
+	s->fold.hard.tail = tail_last(s->tail);
+	r = commit(s, &s->fold, e);
+	if (r < 0)
+		return r;
+	s->hard = s->fold.hard;
+	fold_fini(&s->fold);
+	fold_init(&s->fold, &s->hard, seed);
+	tail_reset(s->tail);
+	return 0;
+}
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int
+grow_if_soon(struct store *s, struct err *e)
+{
+	uint64_t now = now_ms(), last = s->checkpoint_ms;
+	int r = 0;
+
+	s->spilled = false;
+	s->checkpoint_ms = now;
+	if (last != 0 && now - last < GROW_WITHIN_MS)
+		r = tail_grow(s->tail, e);
+	return r == 0 ? choose_limit(s, e) : r;
+}
+
+/* Called when nobody waits for what was written. */
+int
+store_tidy(struct store *s, struct err *e)
+{
+	int r = 0;
+
+	if (tail_used(s->tail) >= s->tail_limit)
+		r = store_checkpoint(s, e);
+	else if (!s->spilled)
 		return 0;
-	s->hard = before;
-	return store_write_error(s, r, e);
+	if (r < 0) { /* next time there will be no other way */
+		s->tail_limit = SIZE_MAX;
+		return r;
+	}
+	return grow_if_soon(s, e);
+}
+
+/* ---- batches
+ * ------------------------------------------------------------------- */
+
+static void
+fold_batches(struct store *s, const struct buf *packed)
+{
+	struct buf copy = { mem_dup(packed->p, packed->len), packed->len,
+			    packed->len };
+	struct err e;
+
+	/* What could not be read again must not be written. */
+	check(fold_add(&s->fold, &copy, &e) == 0);
+	s->folded = true;
+}
+
+static int
+spill(struct store *s, struct err *e)
+{
+	int r = store_checkpoint(s, e);
+
+	s->spilled = r == 0;
+	return r;
+}
+
+/* What failed for a full disk may be tried again with the same batches. */
+int
+store_write(struct store *s, const struct batch *const *batches, size_t count,
+	    struct err *e)
+{
+	struct buf packed = { 0 };
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		fold_pack(batches[i], &packed);
+	if (!s->folded)
+		fold_batches(s, &packed);
+	if (tail_has_room(s->tail, packed.len + RECORD_OVERHEAD))
+		r = append(s, &packed, e);
+	else
+		r = spill(s, e);
+	store_buf_wipe(&packed);
+	s->folded = r < 0;
+	return r;
 }

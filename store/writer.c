@@ -1,7 +1,7 @@
 /*
- * writer.c - the writer thread: all batches that wait become one transaction,
- * one sync; then what was asked of the keys. It touches nothing of the
- * loop's but the queues.
+ * writer.c - the writer thread: all batches that wait become one write, one
+ * sync; then what was asked of the keys. It touches nothing of the loop's
+ * but the queues.
  */
 #include <errno.h>
 #include <signal.h>
@@ -143,12 +143,18 @@ write_batches(struct store *s, struct work *w)
 {
 	bool written = until_done(s, try_write, w);
 	uint64_t last = w->batches[w->count - 1]->seq;
+	struct err e;
+	int r;
 
 	for (size_t i = 0; i < w->count; i++)
 		batch_free(w->batches[i]);
 	/* Wiped is as good as written: nobody will ask for it. */
 	if (written || s->wiping)
 		s->done(s->ctx, last);
+	/* A full disk is not told before there is no more room in the tail. */
+	r = s->wiping ? 0 : store_tidy(s, &e);
+	if (r < 0 && r != -ENOSPC)
+		fatal(e.msg);
 }
 
 static void
@@ -174,6 +180,16 @@ rewrite(struct store *s)
 	store_rewrite_drop(s);
 }
 
+/* The next start is not to read a large tail. What fails is lost nothing. */
+static void
+last_checkpoint(struct store *s)
+{
+	struct err e;
+
+	if (tail_used(s->tail) > TAIL_SIZE_MIN)
+		(void)store_checkpoint(s, &e);
+}
+
 static void *
 writer(void *ctx)
 {
@@ -189,6 +205,7 @@ writer(void *ctx)
 			rewrite(s);
 		work_done(s);
 	}
+	last_checkpoint(s);
 	return NULL;
 }
 

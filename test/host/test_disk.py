@@ -14,7 +14,7 @@ from node import SWARM, Failed, Node, check, check_in, wait_for
 class Small:
     """A node whose ROOT is a small tmpfs, that can be filled."""
 
-    def __init__(self, size="16m"):
+    def __init__(self, size="64m"):
         self.n = Node()
         os.makedirs(self.n.root)
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=711",
@@ -53,8 +53,9 @@ def names(n):
     return {s["Spec"]["Name"] for s in n.ask("GET", "/services").json()}
 
 
-def create_until_refused(n, known, limit=400):
-    """Creates services until one is refused; gives what was said."""
+def create_until_refused(n, known, limit=4000):
+    """Creates services until one is refused; gives what was said. The store's
+    tail has room for many when the disk has none."""
     for i in range(limit):
         a = n.ask("POST", "/services/create", {
             "Name": f"s{len(known)}x{i}", "Labels": {"pad": "x" * 3000},
@@ -133,6 +134,7 @@ def test_a_full_disk_can_be_left_and_stopped():
         n = small.n
         n.init()
         runs(n, "w", "--replicas", "2", "--restart-delay", "0s")
+        task = n.tasks("w")[0]["Status"]["ContainerStatus"]["PID"]
         small.fill()
         create_until_refused(n, set())
         check(n.stop() == 0, "it stops on SIGTERM")
@@ -141,8 +143,7 @@ def test_a_full_disk_can_be_left_and_stopped():
             "service", "update", "--detach", "--label-add",
             "x=" + "y" * 20000, "w", ok=None))
         # An end that cannot be written down, and then the leave.
-        os.kill(n.tasks("w")[0]["Status"]["ContainerStatus"]["PID"],
-                signal.SIGKILL)
+        os.kill(task, signal.SIGKILL)
         n.swarm("leave", "--force")
         check_in("inactive", n.swarm("info"))
         wait_for(f"nothing is left: {n.counts()}", lambda: (
@@ -202,9 +203,15 @@ class Stopped:
         try:
             self.n.start()
             self.n.init()
-            for i in range(5):
+            for i in range(4):
                 self.n.create("--name", f"s{i}", "--replicas", "0",
                               "swarm/whoami")
+            # More than the tail takes: what was there goes to the tables.
+            check(self.n.ask("POST", "/services/create", {
+                "Name": "s4", "Labels": {"pad": "x" * 300000},
+                "TaskTemplate": {"ContainerSpec": {"Image": "swarm/whoami"}},
+                "Mode": {"Replicated": {"Replicas": 0}}}).status == 201,
+                "a large service")
             self.n.stop()
         except BaseException:
             self.n.stop()
@@ -213,7 +220,9 @@ class Stopped:
         self.state = os.path.join(self.n.root, "state")
         self.data = os.path.join(self.state, "data.mdb")
         self.key = os.path.join(self.state, "key")
-        self.whole = {p: open(p, "rb").read() for p in (self.data, self.key)}
+        self.tail = os.path.join(self.state, "tail")
+        self.whole = {p: open(p, "rb").read()
+                      for p in (self.data, self.key, self.tail)}
         return self.n, self
 
     def put_back(self):
@@ -318,9 +327,9 @@ def test_a_key_that_is_not_right_is_refused():
 def test_a_newer_format_is_refused_by_its_number():
     with Stopped() as (n, s):
         whole = s.whole[s.data]
-        check(b"swarm-store 1" in whole, "the format is there")
+        check(b"swarm-store 2" in whole, "the format is there")
         with open(s.data, "wb") as f:
-            f.write(whole.replace(b"swarm-store 1", b"swarm-store 9"))
+            f.write(whole.replace(b"swarm-store 2", b"swarm-store 9"))
         before = digest(s.data)
         refused(n, "format 9", "another version")
         check(digest(s.data) == before, "it was changed")

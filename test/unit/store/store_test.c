@@ -41,8 +41,8 @@ wait_for(uint64_t seq)
 static void
 remove_all(void)
 {
-	static const char *const names[] = { "data.mdb", "lock", "key",
-					     "key.new", "copy" };
+	static const char *const names[] = { "data.mdb", "lock",    "key",
+					     "tail",	 "key.new", "copy" };
 	char path[128];
 
 	(void)umount2(root, MNT_DETACH); /* of a test that failed half-way */
@@ -272,7 +272,8 @@ T(a_flipped_byte_in_a_value_is_found_and_named)
 {
 	struct stored got = { 0 };
 	struct store *s, *bad = NULL;
-	char path[128], big[9000], *before, *after;
+	static char big[300000]; /* more than the tail takes */
+	char path[128], *before, *after;
 	size_t len, len2, at;
 	struct batch *b;
 	struct err e;
@@ -328,10 +329,12 @@ T(a_file_that_is_not_ours_is_refused_and_left_alone)
 
 T(damage_of_any_page_never_kills_the_daemon)
 {
+	static char filler[300000]; /* moves all to the tables */
 	struct stored got = { 0 };
 	char path[128], name[32], *good, *bad;
 	uint64_t rnd = 7;
 	struct store *s;
+	struct batch *b;
 	size_t len;
 	struct err e;
 
@@ -339,6 +342,9 @@ T(damage_of_any_page_never_kills_the_daemon)
 	s = open_store(&got);
 	for (uint64_t i = 1; i <= 40; i++)
 		store_submit(s, sample(i, i * 10 - 9, i * 10, "text"));
+	b = batch_new(41);
+	batch_row_put(b, TABLE_WORKER, "filler", filler, sizeof(filler));
+	store_submit(s, b);
 	store_close(s);
 	path_of("data.mdb", path, sizeof(path));
 	good = read_file(path, &len);
@@ -552,10 +558,12 @@ fill_disk(const char *path)
 static void
 submit_big(struct store *s, uint64_t i)
 {
-	static char big[100000];
+	static char big[1100000]; /* more than the tail takes */
 	struct batch *b = (struct batch *)sample(i, i, i, "x");
+	char key[24];
 
-	batch_row_put(b, TABLE_WORKER, "big", big, sizeof(big));
+	snprintf(key, sizeof(key), "big%d", (int)i);
+	batch_row_put(b, TABLE_WORKER, key, big, sizeof(big));
 	store_submit(s, b);
 }
 
@@ -569,7 +577,7 @@ T(a_full_disk_is_waited_for_and_nothing_is_lost)
 	if (geteuid() != 0)
 		return;
 	make_root();
-	if (mount("none", root, "tmpfs", 0, "size=2m") != 0)
+	if (mount("none", root, "tmpfs", 0, "size=8m") != 0)
 		return;
 	snprintf(ballast, sizeof(ballast), "%s/ballast", root);
 	s = open_store(&got);
@@ -591,6 +599,34 @@ T(a_full_disk_is_waited_for_and_nothing_is_lost)
 	s = open_store(&got);
 	EQ(got.entries[got.entry_count - 1].index, 2);
 	EQ(got.applied, 2);
+	stored_fini(&got);
+	store_close(s);
+	umount2(root, MNT_DETACH);
+}
+
+T(a_full_disk_takes_what_the_tail_has_room_for)
+{
+	struct stored got = { 0 };
+	char ballast[128];
+	struct store *s;
+
+	if (geteuid() != 0)
+		return;
+	make_root();
+	if (mount("none", root, "tmpfs", 0, "size=2m") != 0)
+		return;
+	atomic_store(&durable, 0);
+	snprintf(ballast, sizeof(ballast), "%s/ballast", root);
+	s = open_store(&got);
+	store_on_full(s, on_full);
+	fill_disk(ballast);
+	for (uint64_t i = 1; i <= 20; i++)
+		store_submit(s, sample(i, i, i, "x"));
+	wait_for(20);
+	EQ(atomic_load(&fulls), 0);
+	store_close(s);
+	s = open_store(&got); /* and a start needs no room */
+	EQ(got.applied, 20);
 	stored_fini(&got);
 	store_close(s);
 	umount2(root, MNT_DETACH);
