@@ -3,10 +3,12 @@
  * yet in it, a tail of a fixed size (both in ROOT/state).
  *
  * A writer thread owns both: the batches that wait are one record of the
- * tail, one write, one sync; a nearly full tail becomes one transaction. Values are sealed (ChaCha20-Poly1305, a data key in ROOT/state/
- * key, mode 0600) with table and key as associated data, so that a value
- * that was damaged, swapped or put by someone else is found out. The data key
- * may itself be sealed, by an unlock key that is nowhere on the disk.
+ * tail, one write, one sync; a nearly full tail becomes one transaction. An
+ * idle store writes nothing. Values are sealed (ChaCha20-Poly1305, a data key
+ * in ROOT/state/key, mode 0600) with table and key as associated data, so
+ * that a value that was damaged, swapped or put by someone else is found out.
+ * The data key may itself be sealed, by an unlock key that is nowhere on the
+ * disk.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -62,10 +64,11 @@ void store_relock(struct store *s, const uint8_t unlock_key[STORE_LOCK_LEN],
 
 /*
  * Hand over a batch: freed when written. Batches are written in order; those
- * that wait are written in one transaction. While the disk is full the write
- * is tried again every second; another failure (EIO) ends the process through
- * fatal() with a sentence: nothing was acknowledged and the next start reads
- * what is there.
+ * that wait are written at once, all or none. A full disk is met when the
+ * tail is full too: the write is then tried again every second. Another
+ * failure (EIO) ends the process through fatal() with a sentence: nothing was
+ * acknowledged and the next start reads what is there. Entries must follow
+ * the last one (see batch.h): a hole is a bug.
  */
 void store_submit(struct store *s, const struct batch *b);
 
