@@ -379,22 +379,10 @@ empty_list(struct control *c)
 }
 
 static void
-no_unlock_key(struct control *c)
-{
-	reply_text(c, "{\"UnlockKey\":\"\"}\n"); /* autolock is off */
-}
-
-static void
 refuse_auth(struct control *c)
 {
 	control_error(c->ret, 501,
 		      "logging in to registries is not supported yet");
-}
-
-static void
-refuse_join(struct control *c)
-{
-	control_error(c->ret, 501, "joining other nodes is not supported yet");
 }
 
 static void
@@ -413,8 +401,7 @@ static const struct {
 	[OP_SYSTEM_DF] = { control_system_df, true },
 	[OP_SWARM_INSPECT] = { control_swarm_inspect, false },
 	[OP_SWARM_UPDATE] = { control_swarm_update, false },
-	[OP_SWARM_JOIN] = { refuse_join, true },
-	[OP_SWARM_UNLOCK_KEY] = { no_unlock_key, false },
+	[OP_SWARM_UNLOCK_KEY] = { control_unlock_key, false },
 	[OP_NODE_LIST] = { control_node_list, false },
 	[OP_NODE_INSPECT] = { control_node_inspect, false },
 	[OP_NODE_UPDATE] = { control_node_update, false },

@@ -10,6 +10,13 @@
 #include "core/model/request.h"
 #include "core/state/state.h"
 
+/* What an OP_SWARM_UPDATE that makes keys is given beside the request. */
+struct control_secrets {
+	uint8_t random[64];	    /* nobody can guess it */
+	const struct root_ca *root; /* NULL: it is the one that is */
+	const char *cross_signed;   /* root, signed by the one that is */
+};
+
 /* What the node knows beside the tables. */
 struct control_env {
 	const struct state *state; /* NULL: not in a cluster */
@@ -27,6 +34,16 @@ struct control_env {
 	bool leader;
 	size_t containers, containers_running; /* of this host */
 	size_t images;			       /* 0 if not known */
+	/* In a cluster, but no manager, or on the way in (state is NULL). */
+	const char *local_state; /* "pending", "locked", ...; NULL: inactive */
+	const char *node_addr;
+	const char *trouble; /* one sentence, or NULL */
+	const struct control_manager *managers;
+	size_t manager_count;
+	const struct control_secrets *secrets;
+};
+struct control_manager {
+	const char *node_id, *addr;
 };
 
 struct control_reply {
@@ -57,14 +74,60 @@ void control_request(const struct control_env *env, const struct request *r,
 void control_refused(int code, const char *why, struct control_reply *ret);
 
 /*
- * OP_SWARM_INIT in two halves: check the body (400) and make the objects a
- * new cluster starts with (cluster, this node as manager and leader, the
- * predefined networks host, none and bridge), as one transaction; the body is
- * the node id as a JSON string. node_id and cluster_id are made by the caller.
+ * OP_SWARM_INIT in two halves: check the body (400), and what it wants of the
+ * node; then make the objects a new cluster starts with (cluster, this node as
+ * manager and leader, the predefined networks host, none and bridge), as one
+ * transaction; the body is the node id as a JSON string.
  */
+struct init_wish {
+	const char *listen_addr, *advertise_addr; /* as given */
+	bool force_new_cluster;
+	int64_t cert_expiry_ns;
+};
+bool control_init_read(const struct control_env *env, const struct request *r,
+		       struct arena *a, struct init_wish *ret,
+		       struct control_reply *reply);
+
+#define CLUSTER_KEY_BYTES 32
+struct cluster_start {
+	const char *node_id, *cluster_id;
+	const char *addr, *manager_addr; /* "10.0.0.1", "10.0.0.1:2377" */
+	uint64_t raft_id, gossip_port;
+	int64_t now_ns, cert_expiry;
+	struct root_ca root;
+	/* fresh bytes that nobody can guess */
+	uint8_t secrets[2 * 16]; /* of the join tokens */
+	uint8_t gossip_key[CLUSTER_KEY_BYTES], unlock_key[CLUSTER_KEY_BYTES];
+};
 void control_init(const struct control_env *env, const struct request *r,
-		  const char *node_id, const char *cluster_id,
-		  struct control_reply *ret);
+		  const struct cluster_start *start, struct control_reply *ret);
+
+/* OP_SWARM_JOIN, read and checked (400); all is in a. */
+struct join_wish {
+	const char *listen_addr, *advertise_addr, *data_path_addr;
+	struct strings remote_addrs;
+	const char *join_token;
+	int availability;
+};
+bool control_join_read(const struct control_env *env, const struct request *r,
+		       struct arena *a, struct join_wish *ret,
+		       struct control_reply *reply);
+
+/* OP_SWARM_UNLOCK: the key; 400, or 401 if it is no such key. */
+bool control_unlock_read(const struct control_env *env, const struct request *r,
+			 uint8_t ret[CLUSTER_KEY_BYTES],
+			 struct control_reply *reply);
+
+/* What an OP_SWARM_UPDATE takes beside random bytes before it can be answered.
+ * On failure the reply is set. */
+enum control_root { ROOT_AS_IS = 1, ROOT_NEW, ROOT_GIVEN };
+struct update_wish {
+	enum control_root root;
+	const char *cert, *key; /* GIVEN: PEM, or NULL; in a */
+};
+bool control_update_read(const struct control_env *env, const struct request *r,
+			 struct arena *a, struct update_wish *ret,
+			 struct control_reply *reply);
 
 /*
  * One change as Docker's event line (facts 12.4), newline at the end; false

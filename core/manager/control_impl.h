@@ -98,6 +98,12 @@ bool control_task_current(const struct service *s, const struct task *t);
 const char *control_random_name(const struct state *state, uint64_t *rand_state,
 				struct arena *a);
 
+/* control_ca.c: what an update changes of keys, tokens and roots. */
+bool control_read_update(struct control *c, struct cluster_spec *ret);
+void control_ca_update(struct control *c, const struct cluster *from,
+		       const struct cluster_spec *spec, struct cluster *to);
+void control_unlock_key(struct control *c);
+
 /* Every setting that was not given gets its default (facts 2.1). */
 void control_cluster_defaults(struct cluster_spec *spec);
 /* What a cluster's spec may say: 0, -EINVAL or -EOPNOTSUPP. */

@@ -3,15 +3,19 @@
 
 #include "core/base/check.h"
 #include "core/base/str.h"
+#include "core/manager/ca.h"
 #include "core/manager/control_impl.h"
 
 #define MANAGER_PORT 2377
+#define CLOCKS_DIFFER_NS (2 * 3600 * NS_PER_S)
 
 const char *
 control_manager_addr(const struct node_object *n, struct arena *a)
 {
 	const char *addr = str_or(n->status.addr, "127.0.0.1");
 
+	if (!str_empty(n->manager_addr))
+		return n->manager_addr;
 	if (strchr(addr, ':'))
 		return arena_printf(a, "[%s]:%d", addr, MANAGER_PORT);
 	return arena_printf(a, "%s:%d", addr, MANAGER_PORT);
@@ -147,6 +151,21 @@ control_node_update(struct control *c)
 	control_propose(c, 200, "");
 }
 
+/* Its certificates are good for a while: they are refused by name. */
+static void
+refuse_from_now_on(struct control *c, const struct node_object *n)
+{
+	const struct cluster *cluster = state_cluster(c->env->state);
+	struct cluster *to = object_clone(cluster);
+	int64_t until = n->cert_expiry;
+
+	if (until == 0)
+		until = c->env->now.wall_ns + ca_expiry_ns(cluster) +
+			CLOCKS_DIFFER_NS;
+	ca_add_removed(to, n->head.id, until);
+	tx_put(&c->ret->tx, to, cluster->head.version.index);
+}
+
 void
 control_node_remove(struct control *c)
 {
@@ -171,5 +190,6 @@ control_node_remove(struct control *c)
 		return;
 	}
 	tx_delete(&c->ret->tx, OBJECT_NODE, n->head.id, n->head.version.index);
+	refuse_from_now_on(c, n);
 	control_propose(c, 200, "");
 }

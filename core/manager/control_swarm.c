@@ -6,6 +6,7 @@
 #include "core/base/ip.h"
 #include "core/base/json.h"
 #include "core/base/str.h"
+#include "core/manager/ca.h"
 #include "core/manager/control_impl.h"
 #include "core/model/fields.h"
 
@@ -77,13 +78,12 @@ control_cluster_check(const struct cluster_spec *spec, struct err *e)
 		return err_set(e, -EINVAL,
 			       "invalid cluster specification: the heartbeat "
 			       "period cannot be negative");
-	if (spec->encryption.auto_lock_managers)
-		return err_set(e, -EOPNOTSUPP,
-			       "--autolock is not supported yet");
-	if (spec->ca.force_rotate != 0)
-		return err_set(e, -EOPNOTSUPP,
-			       "rotating the cluster's root certificate is "
-			       "not supported yet");
+	if (!str_empty(spec->ca.signing_ca_key) &&
+	    str_empty(spec->ca.signing_ca_cert))
+		return err_set(e, -EINVAL,
+			       "invalid cluster specification: if a signing CA "
+			       "key is provided, the signing CA cert must also "
+			       "be provided");
 	return 0;
 }
 
@@ -96,23 +96,22 @@ control_swarm_inspect(struct control *c)
 	control_reply_object(c, &cluster_type, cluster);
 }
 
-static bool
-asks_for_rotation(struct control *c)
+/* The spec that an update brings, checked; on failure the reply is set. */
+bool
+control_read_update(struct control *c, struct cluster_spec *ret)
 {
-	static const char *const keys[] = { "rotateWorkerToken",
-					    "rotateManagerToken",
-					    "rotateManagerUnlockKey" };
+	const struct cluster *from = state_cluster(c->env->state);
+	struct err e;
+	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (!request_query_bool(c->r, keys[i]))
-			continue;
-		control_error(c->ret, 501,
-			      "%s is not supported yet: there are no join "
-			      "tokens and keys to rotate",
-			      keys[i]);
-		return true;
-	}
-	return false;
+	check(from);
+	if (!control_version(c, &from->head) ||
+	    !control_body(c, &cluster_spec_type, ret))
+		return false;
+	r = control_cluster_check(ret, &e);
+	if (r < 0)
+		control_spec_error(c->ret, r, e.msg);
+	return r == 0;
 }
 
 void
@@ -121,21 +120,16 @@ control_swarm_update(struct control *c)
 	const struct cluster *from = state_cluster(c->env->state);
 	struct cluster_spec spec;
 	struct cluster *to;
-	struct err e;
-	int r;
 
-	check(from);
-	if (!control_version(c, &from->head) || asks_for_rotation(c) ||
-	    !control_body(c, &cluster_spec_type, &spec))
+	if (!control_read_update(c, &spec))
 		return;
-	r = control_cluster_check(&spec, &e);
-	if (r < 0) {
-		control_spec_error(c->ret, r, e.msg);
-		return;
-	}
 	if (str_empty(spec.name))
 		spec.name = "default";
 	to = object_clone(from);
+	control_ca_update(c, from, &spec, to);
+	/* A root that was brought is in the cluster now, and its key must not
+	 * be shown. */
+	spec.ca.signing_ca_cert = spec.ca.signing_ca_key = NULL;
 	model_copy(&cluster_spec_type, &spec, object_arena(to), &to->spec);
 	tx_put(&c->ret->tx, to, from->head.version.index);
 	control_propose(c, 200, "");
@@ -172,62 +166,6 @@ LOCAL_TYPE(init, "InitRequest",
 	ENUM(availability, "Availability", 10, 0, node_availability));
 #undef THIS
 /* clang-format on */
-
-/* "10.0.0.1:2377", "[::1]:2377" or an address alone: the address, or NULL. */
-static const char *
-address_of(const char *s, struct arena *a)
-{
-	const char *end;
-	char *host;
-	struct ip ip;
-
-	if (ip_parse(s, &ip))
-		return s;
-	end = strrchr(s, ':');
-	if (!end)
-		return NULL;
-	if (s[0] == '[' && end > s + 1 && end[-1] == ']')
-		host = arena_strndup(a, s + 1, (size_t)(end - s) - 2);
-	else
-		host = arena_strndup(a, s, (size_t)(end - s));
-	return ip_parse(host, &ip) ? host : NULL;
-}
-
-static bool
-is_unspecified(const char *addr)
-{
-	return str_eq(addr, "0.0.0.0") || str_eq(addr, "::");
-}
-
-/* Where others will reach this node: what it was told, or the host's own. */
-static int
-choose_addr(const struct control *c, const struct init *i, const char **ret,
-	    struct err *e)
-{
-	const char *addr = NULL;
-
-	if (!str_empty(i->advertise_addr)) {
-		addr = address_of(i->advertise_addr, c->a);
-		if (!addr || is_unspecified(addr))
-			return err_set(e, -EINVAL,
-				       "invalid AdvertiseAddr \"%s\": want an "
-				       "IP address, with or without a port",
-				       i->advertise_addr);
-	}
-	if (!str_empty(i->listen_addr)) {
-		const char *on = address_of(i->listen_addr, c->a);
-
-		if (!on)
-			return err_set(e, -EINVAL,
-				       "invalid ListenAddr \"%s\": want an IP "
-				       "address, with or without a port",
-				       i->listen_addr);
-		if (!addr && !is_unspecified(on))
-			addr = on;
-	}
-	*ret = addr ? addr : str_or(c->env->default_addr, "127.0.0.1");
-	return 0;
-}
 
 static int
 check_pools(const struct init *i, struct err *e)
@@ -267,12 +205,6 @@ check_init(const struct init *i, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (i->auto_lock)
-		return err_set(e, -EOPNOTSUPP,
-			       "--autolock is not supported yet");
-	if (i->force_new_cluster)
-		return err_set(e, -EOPNOTSUPP,
-			       "--force-new-cluster is not supported yet");
 	if (!str_empty(i->data_path_addr))
 		return err_set(e, -EOPNOTSUPP,
 			       "--data-path-addr is not supported yet");
@@ -287,14 +219,36 @@ check_init(const struct init *i, struct err *e)
 }
 
 static void
-put_cluster(struct control *c, const struct init *i, const char *id)
+put_keys(struct cluster *o, const struct init *i,
+	 const struct cluster_start *start)
+{
+	struct arena *a = object_arena(o);
+	struct gossip_key *key = arena_alloc(a, sizeof(*key));
+
+	ca_set_root(o, &start->root);
+	ca_make_tokens(o, start->secrets);
+	key->secret.p = arena_dup(a, start->gossip_key, CLUSTER_KEY_BYTES);
+	key->secret.len = CLUSTER_KEY_BYTES;
+	key->made_at = start->now_ns;
+	o->gossip_keys.v = key;
+	o->gossip_keys.count = 1;
+	o->spec.encryption.auto_lock_managers |= i->auto_lock;
+	if (!o->spec.encryption.auto_lock_managers)
+		return;
+	o->unlock_key.p = arena_dup(a, start->unlock_key, CLUSTER_KEY_BYTES);
+	o->unlock_key.len = CLUSTER_KEY_BYTES;
+}
+
+static void
+put_cluster(struct control *c, const struct init *i,
+	    const struct cluster_start *start)
 {
 	struct cluster *o = object_new(OBJECT_CLUSTER);
 	struct arena *a = object_arena(o);
 	struct cluster_spec spec = i->cluster_spec;
 
 	control_cluster_defaults(&spec);
-	o->head.id = arena_strdup(a, id);
+	o->head.id = arena_strdup(a, start->cluster_id);
 	model_copy(&cluster_spec_type, &spec, a, &o->spec);
 	o->subnet_size = i->subnet_size ? i->subnet_size : SUBNET_SIZE;
 	o->data_path_port =
@@ -305,22 +259,27 @@ put_cluster(struct control *c, const struct init *i, const char *id)
 	o->default_addr_pool.v[0] = DEFAULT_POOL;
 	for (uint32_t k = 0; k < i->pools.count; k++)
 		o->default_addr_pool.v[k] = arena_strdup(a, i->pools.v[k]);
+	put_keys(o, i, start);
 	tx_put(&c->ret->tx, o, TX_ABSENT);
 }
 
 static void
-put_node(struct control *c, const struct init *i, const char *id,
-	 const char *addr)
+put_node(struct control *c, const struct init *i,
+	 const struct cluster_start *start)
 {
 	struct node_object *o = object_new(OBJECT_NODE);
 	struct arena *a = object_arena(o);
 
-	o->head.id = arena_strdup(a, id);
+	o->head.id = arena_strdup(a, start->node_id);
 	o->spec.role = ROLE_MANAGER;
 	o->spec.availability = i->availability ? i->availability : NODE_ACTIVE;
 	o->role = ROLE_MANAGER;
 	o->status.state = NODE_READY;
-	o->status.addr = arena_strdup(a, addr);
+	o->status.addr = arena_strdup(a, start->addr);
+	o->raft_id = start->raft_id;
+	o->manager_addr = arena_strdup(a, start->manager_addr);
+	o->gossip_port = start->gossip_port;
+	o->cert_expiry = start->cert_expiry;
 	model_copy(&node_description_type, c->env->description, a,
 		   &o->description);
 	tx_put(&c->ret->tx, o, TX_ABSENT);
@@ -342,7 +301,7 @@ put_network(struct control *c, const char *name, const char *driver)
 }
 
 static bool
-read_init(struct control *c, struct init *ret, const char **addr)
+read_init(struct control *c, struct init *ret)
 {
 	struct err e;
 	int r;
@@ -351,32 +310,51 @@ read_init(struct control *c, struct init *ret, const char **addr)
 	if (c->r->body_len > 0 && !control_body(c, &init_type, ret))
 		return false;
 	r = check_init(ret, &e);
-	if (r == 0)
-		r = choose_addr(c, ret, addr, &e);
 	if (r < 0)
 		control_spec_error(c->ret, r, e.msg);
 	return r == 0;
 }
 
+bool
+control_init_read(const struct control_env *env, const struct request *r,
+		  struct arena *a, struct init_wish *ret,
+		  struct control_reply *reply)
+{
+	struct control c = { env, r, reply, a };
+	struct cluster_spec spec;
+	struct init i;
+
+	if (!read_init(&c, &i))
+		return false;
+	spec = i.cluster_spec;
+	control_cluster_defaults(&spec);
+	*ret = (struct init_wish){
+		.listen_addr = i.listen_addr,
+		.advertise_addr = i.advertise_addr,
+		.force_new_cluster = i.force_new_cluster,
+		.cert_expiry_ns = spec.ca.node_cert_expiry_ns,
+	};
+	return true;
+}
+
 void
 control_init(const struct control_env *env, const struct request *r,
-	     const char *node_id, const char *cluster_id,
-	     struct control_reply *ret)
+	     const struct cluster_start *start, struct control_reply *ret)
 {
 	struct arena a;
 	struct control c = { env, r, ret, &a };
 	struct init i;
-	const char *addr = NULL;
 
 	check(env->description);
 	arena_init(&a);
-	if (read_init(&c, &i, &addr)) {
-		put_cluster(&c, &i, cluster_id);
-		put_node(&c, &i, node_id, addr);
+	if (read_init(&c, &i)) {
+		put_cluster(&c, &i, start);
+		put_node(&c, &i, start);
 		put_network(&c, "host", "host");
 		put_network(&c, "none", "null");
 		put_network(&c, "bridge", "bridge");
-		control_propose(&c, 200, arena_printf(&a, "\"%s\"\n", node_id));
+		control_propose(&c, 200,
+				arena_printf(&a, "\"%s\"\n", start->node_id));
 	}
 	arena_fini(&a);
 }

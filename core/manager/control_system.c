@@ -134,7 +134,7 @@ put_member(struct control *c, struct json *w)
 	json_put_str(w, "NodeAddr", self ? self->status.addr : "");
 	json_put_str(w, "LocalNodeState", self ? "active" : "pending");
 	json_put_bool(w, "ControlAvailable", self != NULL);
-	json_put_str(w, "Error", "");
+	json_put_str(w, "Error", str_or(c->env->trouble, ""));
 	put_managers(c, w, &managers);
 	json_put_u64(w, "Nodes", state_count(s, OBJECT_NODE));
 	json_put_u64(w, "Managers", managers);
@@ -146,21 +146,42 @@ put_member(struct control *c, struct json *w)
 	buf_fini(&info);
 }
 
+/* A worker knows who its managers are, and a node without a cluster none. */
+static void
+put_known_managers(const struct control_env *env, struct json *w)
+{
+	json_key(w, "RemoteManagers");
+	if (env->manager_count == 0) {
+		json_nil(w);
+		return;
+	}
+	json_open(w, '[');
+	for (size_t i = 0; i < env->manager_count; i++) {
+		json_open(w, '{');
+		json_put_str(w, "NodeID", env->managers[i].node_id);
+		json_put_str(w, "Addr", env->managers[i].addr);
+		json_close(w, '}');
+	}
+	json_close(w, ']');
+}
+
 static void
 put_swarm(struct control *c, struct json *w)
 {
+	const struct control_env *env = c->env;
+
 	json_key(w, "Swarm");
 	json_open(w, '{');
-	if (c->env->state) {
+	if (env->state) {
 		put_member(c, w);
 	} else {
-		json_put_str(w, "NodeID", "");
-		json_put_str(w, "NodeAddr", "");
-		json_put_str(w, "LocalNodeState", "inactive");
+		json_put_str(w, "NodeID", str_or(env->node_id, ""));
+		json_put_str(w, "NodeAddr", str_or(env->node_addr, ""));
+		json_put_str(w, "LocalNodeState",
+			     str_or(env->local_state, "inactive"));
 		json_put_bool(w, "ControlAvailable", false);
-		json_put_str(w, "Error", "");
-		json_key(w, "RemoteManagers");
-		json_nil(w);
+		json_put_str(w, "Error", str_or(env->trouble, ""));
+		put_known_managers(env, w);
 	}
 	json_close(w, '}');
 }

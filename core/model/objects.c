@@ -475,9 +475,9 @@ LOCAL_TYPE(dispatcher_config, "Dispatcher",
 LOCAL_TYPE(ca_config, "CAConfig",
 	I64(node_cert_expiry_ns, "NodeCertExpiry", 1, OMIT),
 	U64(force_rotate, "ForceRotate", 2, OMIT),
-	LATER("ExternalCAs"),
-	LATER("SigningCACert"),
-	LATER("SigningCAKey"));
+	STRING(signing_ca_cert, "SigningCACert", 3, OMIT),
+	STRING(signing_ca_key, "SigningCAKey", 4, OMIT),
+	LATER("ExternalCAs"));
 #undef THIS
 
 #define THIS struct task_defaults
@@ -509,10 +509,12 @@ LOCAL_TYPE(join_tokens, "JoinTokens",
 #undef THIS
 
 #define THIS struct root_ca
-LOCAL_TYPE(root_ca, "RootCA",
+TYPE(root_ca, "RootCA",
 	STRING(cert, "Cert", 1, INTERNAL),
 	BYTES(key, "Key", 2, INTERNAL),
-	STRING(digest, "Digest", 3, INTERNAL));
+	STRING(digest, "Digest", 3, INTERNAL),
+	BYTES(subject, "Subject", 4, INTERNAL),
+	BYTES(public_key, "PublicKey", 5, INTERNAL));
 #undef THIS
 
 #define THIS struct root_rotation

@@ -413,6 +413,9 @@ struct dispatcher_config {
 struct ca_config {
 	int64_t node_cert_expiry_ns;
 	uint64_t force_rotate;
+	/* A root that is to be the cluster's, PEM. The key is taken out of the
+	 * spec that brings it, and never shown. */
+	const char *signing_ca_cert, *signing_ca_key;
 };
 struct task_defaults {
 	struct driver *log_driver;
@@ -438,6 +441,8 @@ struct root_ca { /* keys are DER, certificates PEM (core/node/trust.h) */
 	const char *cert;
 	struct bytes key;
 	const char *digest; /* as a join token has it */
+	/* as certificates that it signed name it (DER) */
+	struct bytes subject, public_key;
 };
 struct root_rotation {
 	struct root_ca next;
@@ -493,7 +498,8 @@ struct network {
 
 extern const struct type service_type, task_type, node_type, cluster_type,
 	network_type, receipt_type;
-extern const struct type gossip_key_type, driver_type, healthcheck_type, platform_type;
+extern const struct type gossip_key_type, driver_type, healthcheck_type,
+	platform_type, root_ca_type;
 extern const struct type service_spec_type, task_spec_type, node_spec_type,
 	cluster_spec_type, task_status_type, container_spec_type,
 	update_config_type, endpoint_spec_type, node_description_type,

@@ -45,7 +45,7 @@ static const struct route routes[] = {
 	{ "POST", "/swarm/leave", OP_SWARM_LEAVE, NODE, NULL },
 	{ "POST", "/swarm/update", OP_SWARM_UPDATE, NODE, NULL },
 	{ "GET", "/swarm/unlockkey", OP_SWARM_UNLOCK_KEY, NODE, NULL },
-	REFUSE("POST", "/swarm/unlock", "unlocking a cluster"),
+	{ "POST", "/swarm/unlock", OP_SWARM_UNLOCK, NODE, NULL },
 
 	{ "GET", "/nodes", OP_NODE_LIST, NODE, NULL },
 	{ "GET", "/nodes/{id}", OP_NODE_INSPECT, NODE, NULL },

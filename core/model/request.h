@@ -50,6 +50,7 @@ enum op {
 	OP_IMAGE_PRUNE,
 	OP_DISTRIBUTION,
 	OP_NOT_SUPPORTED, /* target says what: "creating networks" */
+	OP_SWARM_UNLOCK,
 };
 
 /* Who answers. */

@@ -53,8 +53,8 @@ bool
 batch_is_empty(const struct batch *b)
 {
 	return !b->hard_dirty && b->truncate_from == 0 && b->entry_count == 0 &&
-	       b->trim_below == 0 && !b->rows_replace && b->row_count == 0 &&
-	       b->applied == 0;
+	       b->trim_below == 0 && !b->rows_replace && !b->log_forget &&
+	       b->row_count == 0 && b->applied == 0;
 }
 
 static void
@@ -76,6 +76,18 @@ batch_row_put(struct batch *b, int table, const char *key, const void *value,
 				 .len = len };
 
 	add_row(b, &row);
+}
+
+void
+batch_forget_log(struct batch *b)
+{
+	for (size_t i = 0; i < b->entry_count; i++)
+		mem_free(b->entries[i].data);
+	b->entry_count = 0;
+	b->hard_dirty = false;
+	b->truncate_from = b->trim_below = b->applied = 0;
+	b->log_forget = true;
+	batch_replace_rows(b);
 }
 
 void

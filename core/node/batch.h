@@ -38,7 +38,10 @@ struct batch {
 	struct raft_entry *entries; /* to append; ascending */
 	size_t entry_count, entry_cap;
 	uint64_t trim_below; /* 0: no; else older entries may go */
-	bool rows_replace;   /* all rows of the object tables go first */
+	/* The log, the vote and what is applied go first, as if there had
+	 * never been any: no member any more. With rows_replace. */
+	bool log_forget;
+	bool rows_replace; /* all rows of the object tables go first */
 	struct batch_row *rows;
 	size_t row_count, row_cap;
 	uint64_t applied; /* 0: as before; else rows hold all up to here */
@@ -53,6 +56,8 @@ void batch_row_put(struct batch *b, int table, const char *key,
 /* What was put into object tables so far is void, and what is stored: only
  * what is put from now on is there. */
 void batch_replace_rows(struct batch *b);
+/* No member of the raft any more: its log and the objects go. */
+void batch_forget_log(struct batch *b);
 void batch_row_delete(struct batch *b, int table, const char *key);
 void batch_entry_add(struct batch *b, const struct raft_entry *entry);
 

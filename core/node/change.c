@@ -7,6 +7,7 @@
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
+#include "core/manager/ca.h"
 #include "core/node/node_impl.h"
 
 #define RETRY_FREE 3 /* failures in a row before waiting */
@@ -61,7 +62,7 @@ change_propose(struct node *n, const struct tx *tx, struct proposal *p,
 		return propose_error(r, len, e);
 	list_append(&n->proposals, &p->link);
 	n->proposal_count++;
-	if (p->kind != PROPOSAL_REQUEST)
+	if (p->kind == PROPOSAL_INTERNAL || p->kind == PROPOSAL_STATUS)
 		n->internal_open++;
 	return 0;
 }
@@ -119,6 +120,8 @@ proposal_done(struct node *n, struct proposal *p, int result, const char *why)
 	n->proposal_count--;
 	if (p->kind == PROPOSAL_REQUEST)
 		request_done(n, p, result, why);
+	else if (p->kind == PROPOSAL_CALL)
+		p->done(n, p->ctx, result, why);
 	else
 		internal_done(n, p, result);
 	proposal_free(p);
@@ -155,11 +158,15 @@ change_lost(struct node *n)
 
 	while ((p = first_proposal(n)) != NULL) {
 		n->proposal_count--;
+		list_remove(&p->link);
 		if (p->kind == PROPOSAL_REQUEST)
 			effect_error(n, p->request_id, 503,
 				     "the manager gave up its office while "
 				     "the change was on its way: it may or "
 				     "may not have been made");
+		else if (p->kind == PROPOSAL_CALL)
+			p->done(n, p->ctx, -EAGAIN,
+				"the manager gave up its office");
 		else
 			n->internal_open--;
 		if (p->kind == PROPOSAL_STATUS)
@@ -338,7 +345,7 @@ propose_internal(struct node *n, struct tx *tx, enum proposal_kind kind)
 static bool
 controllers_are_due(const struct node *n)
 {
-	return n->manager_dirty ||
+	return n->manager_dirty || n->ca_next_ms <= n->now.mono_ms ||
 	       manager_deadline(n->manager) <= n->now.mono_ms;
 }
 
@@ -362,6 +369,8 @@ change_internal(struct node *n)
 		kind = PROPOSAL_INTERNAL;
 		n->manager_dirty = false;
 		roles_tx(n, &tx);
+		if (tx.count == 0)
+			ca_step(n->state, n->now, &n->ca_next_ms, &tx);
 		if (tx.count == 0)
 			manager_step(n->manager, n->now, &tx);
 		else

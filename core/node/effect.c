@@ -27,6 +27,8 @@ effect_reply(struct node *n, uint64_t request_id, int status,
 	if (request_id == 0)
 		return; /* who asked is gone */
 	check(status >= 100);
+	if (request_id == REQUEST_FIRST)
+		first_answered(n, status);
 	e = effect_add(n, EFFECT_REPLY);
 	e->request_id = request_id;
 	e->status = status;
@@ -157,7 +159,10 @@ effect_step_begin(struct node *n)
 	check(n->effect_next == n->effect_count); /* the driver drained */
 	n->effect_next = n->effect_count = 0;
 	free_orders(&n->spent_orders);
+	if (n->step_secret)
+		arena_wipe(&n->step_arena);
 	arena_fini(&n->step_arena);
+	n->step_secret = false;
 }
 
 void
@@ -168,5 +173,5 @@ effect_fini(struct node *n)
 	free_orders(&n->spent_orders);
 	free_orders(&n->held_orders);
 	mem_free(n->effects);
-	arena_fini(&n->step_arena);
+	arena_wipe(&n->step_arena);
 }

@@ -13,7 +13,6 @@
 
 struct node;
 struct stored;
-struct changes;
 struct link_report;
 
 /* Row "certificate". */
@@ -36,7 +35,8 @@ struct known_managers {
 
 struct identity; /* NULL in the node: it has none */
 
-/* From the disk; the node must have one. -EINVAL: it is not whole. */
+/* From the disk, and used from the first step on, with the port of a manager;
+ * the node must have one. -EINVAL: it is not whole. */
 int identity_load(struct node *n, const struct stored *stored, struct err *e);
 /*
  * From now on; all is copied. identity_use() says so to the driver (TRUST_USE),
@@ -55,7 +55,7 @@ const struct certificate *identity_certificate(const struct node *n);
 /* Its time is over: until it is renewed, others take nothing but that. */
 bool identity_is_over(const struct node *n);
 
-/* The managers to dial, as last told: managers and workers know them. */
+/* The managers to dial, as last told. */
 const struct known_managers *identity_managers(const struct node *n);
 /* Keeps and stores a copy, if it is news; an empty list is not taken. */
 void identity_take_managers(struct node *n, const struct peer_addr *v,
@@ -72,11 +72,14 @@ void identity_listens(struct node *n, const struct link_report *r);
 /* Why it is not; NULL: it is, or is not wanted. */
 const char *identity_trouble(const struct node *n);
 
-/* This host's description, with what the certificate adds. */
-void identity_describe(const struct node *n, struct node_description *d,
-		       struct arena *a);
-/* What managers learn from the tables: roots, role, renewal, lock. */
-void identity_changes(struct node *n, const struct changes *changes);
+void identity_listen_stop(struct node *n);
+
+/* What the words that init or join was told mean now: n->manager_addr. */
+void identity_address(struct node *n);
+const char *identity_host(const struct node *n); /* its address; "" */
+/* n->description gets what the certificate adds: after each change of it. */
+void identity_describe(struct node *n);
+/* Also what managers learn from the tables: roots, role, renewal, lock. */
 void identity_tick(struct node *n);
 uint64_t identity_deadline(const struct node *n);
 

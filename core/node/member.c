@@ -1,6 +1,7 @@
 /*
- * member.c - being in a cluster: found on the disk at start, begun by swarm
- * init, ended by swarm leave; and taking and losing the leader's office.
+ * member.c - being in a cluster: found on the disk at start, as a manager or
+ * a worker, and changed from one to the other; and taking and losing the
+ * leader's office. It begins in begin.c and join.c and ends in leave.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,15 +12,6 @@
 #include "core/base/rand.h"
 #include "core/base/str.h"
 #include "core/node/node_impl.h"
-
-#define ALREADY_MEMBER                                                         \
-	"This node is already part of a swarm. Use \"docker swarm leave\" to " \
-	"leave this swarm and join another one."
-#define NOT_MEMBER "This node is not part of a swarm"
-#define LAST_MANAGER                                                           \
-	"You are attempting to leave the swarm on a node that is "             \
-	"participating as a manager. Removing the last manager erases all "    \
-	"current state of the swarm. Use `--force` to ignore this message. "
 
 #define BEGIN_ENTRIES 2 /* the log's first: the members, the objects */
 
@@ -103,35 +95,90 @@ load_rows(struct node *n, const struct stored *stored)
 	}
 }
 
+/* After a lost majority: under a new raft id, since those who are lost may
+ * come back and take the old one for theirs. */
 static void
-load_raft(struct node *n, const struct stored *stored)
+go_on_alone(struct node *n)
+{
+	member_store_raft_id(n);
+	raft_force_alone(n->raft, n->now.mono_ms);
+	n->forced = true;
+}
+
+/* A manager that was not a member yet has nobody in its raft. */
+static void
+load_raft(struct node *n, const struct stored *stored, bool force)
 {
 	struct raft_start config = { .id = n->raft_id,
 				     .hard = stored->hard,
 				     .applied = stored->applied,
 				     .entries = stored->entries,
-				     .entry_count = stored->entry_count };
+				     .entry_count = stored->entry_count,
+				     .election_ms = n->election_ms,
+				     .heartbeat_ms = n->heartbeat_ms };
 	const struct batch_row *members =
 		find_row(stored, TABLE_IDENTITY, ROW_MEMBERS);
 	struct err e;
 
-	if (members == NULL)
-		store_is_bad(n, "it does not say who is in the cluster");
-	if (raft_members_unpack(members->value, members->len, &config.members,
-				&e) < 0 ||
-	    raft_start_check(&config, &e) < 0)
+	if (members != NULL && raft_members_unpack(members->value, members->len,
+						   &config.members, &e) < 0)
 		store_is_bad(n, e.msg);
-	if (stored->applied >= BEGIN_ENTRIES && state_cluster(n->state) == NULL)
+	force = force && members != NULL && config.entry_count > 0;
+	if (force)
+		n->raft_id = config.id = rand_next(&n->rand_state) | 1;
+	if (raft_start_check(&config, &e) < 0)
+		store_is_bad(n, e.msg);
+	if (members != NULL && stored->applied >= BEGIN_ENTRIES &&
+	    state_cluster(n->state) == NULL)
 		store_is_bad(n, "there is no object of the cluster");
 	config.seed = rand_next(&n->rand_state);
 	n->raft = raft_new(&config, n->now.mono_ms);
 	n->applied = n->applied_sent = n->trimmed = stored->applied;
+	if (force)
+		go_on_alone(n);
+	else if (members == NULL)
+		consensus_join(n);
+}
+
+static void
+load_manager(struct node *n, const struct stored *stored, bool force)
+{
+	char raft_id[24];
+
+	if (row_text(stored, ROW_RAFT, raft_id, sizeof(raft_id)) == NULL ||
+	    !str_to_u64(raft_id, &n->raft_id) || n->raft_id == 0)
+		store_is_bad(n, "it does not say which member this node is");
+	n->state = state_new(rand_next(&n->rand_state));
+	work_start(n);
+	load_rows(n, stored);
+	load_raft(n, stored, force);
+	n->life = LIFE_MEMBER;
+}
+
+static void
+load_worker(struct node *n, const struct stored *stored)
+{
+	work_start(n);
+	load_rows(n, stored);
+	n->life = LIFE_WORKER;
+}
+
+/* Went down while it was leaving: it goes on with that. */
+static void
+load_leaving(struct node *n, const struct stored *stored)
+{
+	n->state = state_new(rand_next(&n->rand_state));
+	work_start(n);
+	load_rows(n, stored);
+	state_free(n->state);
+	n->state = NULL;
+	n->life = LIFE_LEAVING;
 }
 
 void
-member_load(struct node *n, const struct stored *stored)
+member_load(struct node *n, const struct stored *stored, bool force)
 {
-	char raft_id[24];
+	struct err e;
 
 	if (find_row(stored, TABLE_IDENTITY, ROW_NODE) == NULL)
 		return; /* not in a cluster */
@@ -139,110 +186,198 @@ member_load(struct node *n, const struct stored *stored)
 		    NULL ||
 	    strlen(n->node_id) != ID_LEN)
 		store_is_bad(n, "this node's id is malformed");
-	if (row_text(stored, ROW_RAFT, raft_id, sizeof(raft_id)) == NULL ||
-	    !str_to_u64(raft_id, &n->raft_id) || n->raft_id == 0)
-		store_is_bad(n, "it does not say which member this node is");
 	if (row_text(stored, ROW_CLUSTER, n->cluster_id,
-		     sizeof(n->cluster_id)) == NULL)
+		     sizeof(n->cluster_id)) == NULL ||
+	    strlen(n->cluster_id) != ID_LEN)
 		store_is_bad(n, "the cluster's id is malformed");
-	n->state = state_new(rand_next(&n->rand_state));
-	work_start(n);
-	load_rows(n, stored);
-	n->life = LIFE_MEMBER;
-	if (find_row(stored, TABLE_IDENTITY, ROW_LEAVING) == NULL) {
-		load_raft(n, stored);
-		return;
-	}
-	/* Went down while it was leaving: it goes on with that. */
-	n->life = LIFE_LEAVING;
-	state_free(n->state);
-	n->state = NULL;
+	if (identity_load(n, stored, &e) < 0)
+		store_is_bad(n, e.msg);
+	if (find_row(stored, TABLE_IDENTITY, ROW_LEAVING) != NULL)
+		load_leaving(n, stored);
+	else if (identity_certificate(n)->manager)
+		load_manager(n, stored, force);
+	else
+		load_worker(n, stored);
 }
 
-/* ---- init
- * -------------------------------------------------------------------- */
+/* ---- from worker to manager, and back ------------------------------------ */
 
-static void
-remember_identity(struct node *n, const char *cluster_id)
+void
+member_store_raft_id(struct node *n)
 {
-	struct raft_members members = { .id = { n->raft_id }, .count = 1 };
-	uint8_t packed[RAFT_MEMBERS_PACKED_MAX];
-	size_t len = raft_members_pack(&members, packed);
 	char text[24];
 
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)n->raft_id);
-	disk_identity(n, ROW_NODE, n->node_id, strlen(n->node_id));
-	disk_identity(n, ROW_CLUSTER, cluster_id, strlen(cluster_id));
 	disk_identity(n, ROW_RAFT, text, strlen(text));
-	disk_identity(n, ROW_MEMBERS, packed, len);
 }
 
-static void
-start_raft(struct node *n, struct tx *tx)
+/* A raft id is never used again: it did not vote yet, whoever held its
+ * certificate before. */
+void
+member_become_manager(struct node *n)
 {
-	struct raft_start config = { .id = n->raft_id,
-				     .seed = rand_next(&n->rand_state),
-				     .members = { .id = { n->raft_id },
-						  .count = 1 } };
-	struct buf packed = { 0 };
+	struct raft_start config = { .seed = rand_next(&n->rand_state),
+				     .election_ms = n->election_ms,
+				     .heartbeat_ms = n->heartbeat_ms };
 
-	tx->wall_ns = n->now.wall_ns;
-	tx_pack(tx, &packed);
+	check(n->life == LIFE_WORKER && n->raft == NULL && n->state == NULL);
+	n->raft_id = config.id = rand_next(&n->rand_state) | 1;
+	member_store_raft_id(n);
 	n->raft = raft_new(&config, n->now.mono_ms);
-	raft_bootstrap(n->raft, packed.p, packed.len, n->now.mono_ms);
-	buf_fini(&packed);
-}
-
-/*
- * The identity, the log's first entries and the objects that a cluster
- * starts with are one batch: a crash leaves a cluster or none.
- */
-static void
-begin(struct node *n, const struct request *r, struct control_reply *reply,
-      const char *cluster_id)
-{
-	struct proposal *p = proposal_new(PROPOSAL_REQUEST);
-
-	n->raft_id = rand_next(&n->rand_state) | 1;
-	memcpy(n->cluster_id, cluster_id, sizeof(n->cluster_id));
-	n->life = LIFE_MEMBER;
 	n->state = state_new(rand_next(&n->rand_state));
-	work_start(n);
-	remember_identity(n, cluster_id);
-	start_raft(n, &reply->tx);
-	p->request_id = r->id;
-	p->status = reply->status;
-	p->body = reply->body;
-	reply->body = (struct buf){ 0 };
-	p->index = raft_last_index(n->raft);
-	p->term = raft_entry_at(n->raft, p->index)->term;
-	list_append(&n->proposals, &p->link);
-	n->proposal_count++;
+	n->life = LIFE_MEMBER;
+	peers_close_all(n); /* others took them for a worker's */
+	identity_listen(n);
+	consensus_join(n);
 }
 
 void
-member_init(struct node *n, const struct request *r)
+member_end_consensus(struct node *n)
+{
+	change_lost(n);
+	manager_free(n->manager);
+	n->manager = NULL;
+	consensus_fini(n);
+	n->joining = false;
+	raft_free(n->raft);
+	n->raft = NULL;
+	state_free(n->state);
+	n->state = NULL;
+	watch_leave(n);
+}
+
+/* Nothing that only managers may know stays on the disk (S25). */
+static void
+forget_raft(struct node *n)
+{
+	struct batch *b = disk_batch(n);
+
+	batch_forget_log(b);
+	batch_row_delete(b, TABLE_IDENTITY, ROW_RAFT);
+	batch_row_delete(b, TABLE_IDENTITY, ROW_MEMBERS);
+	n->applied = n->applied_sent = n->trimmed = 0;
+	n->raft_id = 0;
+}
+
+void
+member_become_worker(struct node *n)
+{
+	check(n->life == LIFE_MEMBER);
+	member_end_consensus(n);
+	forget_raft(n);
+	identity_listen_stop(n);
+	peers_close_all(n);
+	n->life = LIFE_WORKER;
+}
+
+void
+member_gone(struct node *n)
+{
+	if (!leave_removed(n))
+		identity_renew(n);
+}
+
+/* ---- a new cluster by force ------------------------------------------------
+ */
+
+/* Answered with the node's id, as an init is. */
+static void
+forced(struct node *n)
+{
+	struct buf body = { 0 };
+
+	buf_printf(&body, "\"%s\"\n", n->node_id);
+	effect_reply(n, n->forcer, 200, &body);
+	buf_fini(&body);
+	n->forcer = 0;
+	n->forcing = false;
+}
+
+/* What is in memory is what is on the disk: nothing is on its way there. */
+static bool
+is_quiet(const struct node *n)
+{
+	return n->sent_count == 0 && !raft_has_write(n->raft) &&
+	       (n->filling == NULL || batch_is_empty(n->filling));
+}
+
+static void
+raft_again(struct node *n)
+{
+	struct raft_start config = { .applied = n->applied,
+				     .seed = rand_next(&n->rand_state),
+				     .hard = { .term = raft_term(n->raft) },
+				     .members = *raft_members(n->raft),
+				     .election_ms = n->election_ms,
+				     .heartbeat_ms = n->heartbeat_ms };
+	uint64_t last = raft_last_index(n->raft), first = last;
+	struct raft_entry *v;
+	struct raft *old = n->raft;
+
+	while (first > 1 && raft_entry_at(old, first - 1) != NULL)
+		first--;
+	v = arena_array(&n->step_arena, last - first + 1, sizeof(*v));
+	for (uint64_t i = first; i <= last; i++)
+		v[i - first] = *raft_entry_at(old, i);
+	config.entries = v;
+	config.entry_count = last - first + 1;
+	n->raft_id = config.id = rand_next(&n->rand_state) | 1;
+	n->raft = raft_new(&config, n->now.mono_ms);
+	raft_free(old);
+	go_on_alone(n);
+}
+
+void
+member_force_step(struct node *n)
+{
+	if (!n->forcing)
+		return;
+	if (n->life != LIFE_MEMBER) {
+		n->forcing = false;
+		return;
+	}
+	if (!is_quiet(n))
+		return;
+	change_lost(n);
+	manager_free(n->manager);
+	n->manager = NULL;
+	consensus_fini(n);
+	raft_again(n);
+	forced(n);
+}
+
+bool
+member_force(struct node *n, const struct request *r)
 {
 	struct control_env env = request_env(n);
 	struct control_reply reply = { 0 };
-	char cluster_id[ID_LEN + 1];
+	struct init_wish wish;
+	struct arena a;
+	bool force;
 
-	if (n->life != LIFE_NONE) {
-		effect_error(n, r->id, 503, ALREADY_MEMBER);
-		return;
-	}
-	if (n->disk_full) {
-		effect_disk_full(n, r->id);
-		return;
-	}
-	id_make(&n->rand_state, n->node_id);
-	id_make(&n->rand_state, cluster_id);
-	control_init(&env, r, n->node_id, cluster_id, &reply);
-	if (reply.propose)
-		begin(n, r, &reply, cluster_id);
-	else
-		effect_reply(n, r->id, reply.status, &reply.body);
+	arena_init(&a);
+	force = control_init_read(&env, r, &a, &wish, &reply) &&
+		wish.force_new_cluster && !n->joining && !n->forcing;
 	control_reply_fini(&reply);
+	arena_fini(&a);
+	if (!force)
+		return false;
+	n->forcing = true;
+	n->forcer = r->id;
+	return true;
+}
+
+/* As if it had never been in a cluster. */
+void
+member_forget(struct node *n)
+{
+	member_end_consensus(n);
+	work_fini(n);
+	disk_forget(n);
+	identity_forget(n);
+	n->ports_dirty = true;
+	work_send_ports(n);
+	effect_add(n, EFFECT_WIPE);
 }
 
 /* ---- the office
@@ -264,67 +399,6 @@ member_office(struct node *n)
 		n->manager = NULL;
 		change_lost(n);
 	}
-}
-
-/* ---- leave
- * --------------------------------------------------------------------- */
-
-static void
-end_consensus(struct node *n)
-{
-	change_lost(n);
-	manager_free(n->manager);
-	n->manager = NULL;
-	raft_free(n->raft);
-	n->raft = NULL;
-	state_free(n->state);
-	n->state = NULL;
-	watch_leave(n);
-}
-
-void
-member_leave(struct node *n, const struct request *r)
-{
-	if (n->life == LIFE_NONE) {
-		effect_error(n, r->id, 503, NOT_MEMBER);
-		return;
-	}
-	if (n->life == LIFE_LEAVING && n->leaver != 0) {
-		effect_error(n, r->id, 503,
-			     "This node is leaving the swarm already");
-		return;
-	}
-	if (n->life == LIFE_MEMBER && !request_query_bool(r, "force")) {
-		effect_error(n, r->id, 503, LAST_MANAGER);
-		return;
-	}
-	n->leaver = r->id;
-	if (n->life == LIFE_LEAVING)
-		return;
-	n->life = LIFE_LEAVING;
-	disk_identity(n, ROW_LEAVING, "1", 1);
-	end_consensus(n);
-	if (n->scanned)
-		agent_leave(n->agent, n->now);
-}
-
-void
-member_leave_step(struct node *n)
-{
-	uint64_t leaver = n->leaver;
-
-	/* Orders that still wait would come after the wipe: not so. */
-	if (n->life != LIFE_LEAVING || !n->scanned ||
-	    !agent_is_empty(n->agent) || !list_empty(&n->held_orders))
-		return;
-	work_fini(n);
-	disk_forget(n);
-	n->life = LIFE_NONE;
-	n->leaver = 0;
-	n->ports_dirty = true;
-	work_send_ports(n);
-	effect_add(n, EFFECT_WIPE);
-	effect_reply(n, leaver, 200, NULL);
 }
 
 void

@@ -41,14 +41,13 @@ dial_of(struct node *n, const char *node_id)
 }
 
 static void
-dial(struct node *n, const struct node_object *o)
+dial(struct node *n, const char *node_id, const char *addr)
 {
-	struct dial *d = dial_of(n, o->head.id);
+	struct dial *d = dial_of(n, node_id);
 
-	if (d->link_id != 0 || d->at_ms > n->now.mono_ms ||
-	    str_empty(o->manager_addr))
+	if (d->link_id != 0 || d->at_ms > n->now.mono_ms || str_empty(addr))
 		return;
-	d->link_id = peers_dial(n, USE_PEER, o->manager_addr, NULL)->id;
+	d->link_id = peers_dial(n, USE_PEER, addr, NULL)->id;
 	d->wait_ms = d->wait_ms == 0 ? DIAL_FIRST_MS
 				     : min_u64(2 * d->wait_ms, DIAL_MAX_MS);
 	/* Two that dial each other in step would do so for ever. */
@@ -62,17 +61,34 @@ is_other_manager(const struct node *n, const struct node_object *o)
 	return o->raft_id != 0 && strcmp(o->head.id, n->node_id) != 0;
 }
 
+/* One that joins has no tables yet: it dials those that it was told of. */
+static void
+dial_known(struct node *n)
+{
+	const struct known_managers *known = identity_managers(n);
+
+	for (uint32_t i = 0; i < known->v.count; i++) {
+		const struct peer_addr *m = &known->v.v[i];
+
+		if (!str_empty(m->node_id) && strlen(m->node_id) <= ID_LEN &&
+		    !str_eq(m->node_id, n->node_id) && !peers_to(n, m->node_id))
+			dial(n, m->node_id, m->addr);
+	}
+}
+
 void
 mesh_tick(struct node *n)
 {
 	if (n->life != LIFE_MEMBER || n->state == NULL)
 		return;
+	if (n->joining)
+		dial_known(n);
 	for (size_t i = 0; i < state_count(n->state, OBJECT_NODE); i++) {
 		const struct node_object *o =
 			state_at(n->state, OBJECT_NODE, i);
 
 		if (is_other_manager(n, o) && !peers_to(n, o->head.id))
-			dial(n, o);
+			dial(n, o->head.id, o->manager_addr);
 	}
 }
 
@@ -122,15 +138,18 @@ peers_link_up(struct node *n, struct peer_link *l)
 {
 	if (l->use == USE_PEER)
 		dial_ended(n, l->id, true);
+	if (l->use == USE_JOIN)
+		join_link_up(n, l);
 }
 
 void
 peers_link_down(struct node *n, struct peer_link *l,
 		const struct link_report *r)
 {
-	(void)r;
 	if (l->use == USE_PEER)
 		dial_ended(n, l->id, false);
+	if (l->use == USE_JOIN)
+		join_link_down(n, l, r);
 	session_link_down(n, l);
 	dispatch_link_down(n, l);
 }
@@ -144,7 +163,10 @@ peers_hello(struct node *n, struct peer_link *l)
 void
 peers_listens(struct node *n, const struct link_report *r)
 {
-	(void)n, (void)r;
+	if (n->begin != NULL)
+		begin_listens(n, r);
+	else
+		identity_listens(n, r);
 }
 
 void

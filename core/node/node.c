@@ -13,6 +13,8 @@
 #include "core/model/strings.h"
 #include "core/node/node_impl.h"
 
+#define GOSSIP_PORT 7946
+
 static void
 take_description(struct node *n, const struct node_description *d)
 {
@@ -22,6 +24,23 @@ take_description(struct node *n, const struct node_description *d)
 	model_copy(&node_description_type, d, &n->description_arena,
 		   &n->description);
 	arena_fini(&old);
+	identity_describe(n);
+}
+
+static void
+take_addresses(struct node *n, const struct host_addrs *have,
+	       const char *default_addr)
+{
+	struct arena *a = &n->addrs_arena;
+
+	arena_fini(a);
+	n->addrs.v = arena_array(a, have->count, sizeof(*have->v));
+	n->addrs.count = have->count;
+	for (size_t i = 0; i < have->count; i++) {
+		n->addrs.v[i].name = arena_strdup(a, have->v[i].name);
+		n->addrs.v[i].ip = arena_strdup(a, have->v[i].ip);
+	}
+	n->default_addr = arena_strdup(a, default_addr);
 }
 
 struct node *
@@ -45,21 +64,33 @@ node_new(const struct node_config *config, struct now now)
 	n->default_addr = arena_strdup(&n->config_arena, config->default_addr);
 	n->egress_subnet =
 		arena_strdup(&n->config_arena, config->egress_subnet);
+	n->election_ms = config->election_ms;
+	n->heartbeat_ms = config->heartbeat_ms;
+	n->gossip_port = GOSSIP_PORT;
 	take_description(n, config->description);
+	if (config->addrs != NULL)
+		take_addresses(n, config->addrs, config->default_addr);
 	list_init(&n->spent_orders);
 	list_init(&n->held_orders);
 	list_init(&n->proposals);
 	list_init(&n->waiters);
 	list_init(&n->watchers);
 	list_init(&n->dials);
+	list_init(&n->trust_asked);
+	list_init(&n->enrolments);
+	list_init(&n->updates);
+	n->ca_next_ms = 0;
 	list_init(&n->held_reads);
 	list_init(&n->snapshots);
 	n->roles_at_ms = UINT64_MAX;
 	peers_init(n);
 	rpc_init(n);
 	n->batch_seq = 1;
-	if (config->stored != NULL)
-		member_load(n, config->stored);
+	if (config->locked)
+		n->life = LIFE_LOCKED;
+	else if (config->stored != NULL)
+		member_load(n, config->stored, config->force_new_cluster);
+	first_init(n, config->first);
 	return n;
 }
 
@@ -70,6 +101,10 @@ node_free(struct node *n)
 		return;
 	change_lost(n);
 	consensus_fini(n);
+	begin_fini(n);
+	join_fini(n);
+	enrol_fini(n);
+	swarm_update_fini(n);
 	request_fini(n);
 	watch_fini(n);
 	member_fini(n);
@@ -81,7 +116,11 @@ node_free(struct node *n)
 	alive_fini(n);
 	work_fini(n);
 	batch_free(n->filling);
+	first_fini(n);
+	identity_free(n);
+	trust_fini(n);
 	effect_fini(n);
+	arena_fini(&n->addrs_arena);
 	arena_fini(&n->description_arena);
 	arena_fini(&n->config_arena);
 	mem_free(n);
@@ -102,6 +141,14 @@ on_images(struct node *n)
 	if (n->manager != NULL)
 		manager_retry(n->manager);
 	n->manager_dirty = true;
+}
+
+static void
+on_addresses(struct node *n, const struct event *ev)
+{
+	take_addresses(n, ev->addrs, ev->default_addr);
+	if (n->identity != NULL)
+		identity_address(n);
 }
 
 static void
@@ -138,11 +185,15 @@ take_event(struct node *n, const struct event *ev)
 		peers_report(n, ev->link);
 		return;
 	case EVENT_TRUST:
+		trust_take(n, ev->trust);
+		return;
+	case EVENT_ADDRESSES:
+		on_addresses(n, ev);
+		return;
 	case EVENT_GOSSIP:
 		alive_packet(n, ev->gossip);
 		return;
 	case EVENT_LOG_PIECE:
-	case EVENT_ADDRESSES:
 		return;
 	case EVENT_STOP:
 		consensus_stop(n);
@@ -161,6 +212,9 @@ tick(struct node *n)
 	if (n->agent != NULL && agent_deadline(n->agent) <= n->now.mono_ms)
 		agent_tick(n->agent, n->now);
 	rpc_tick(n);
+	first_tick(n);
+	join_tick(n);
+	identity_tick(n);
 	mesh_tick(n);
 	work_drain(n);
 	watch_tick(n);
@@ -185,6 +239,7 @@ settle(struct node *n)
 	request_waiters(n);
 	change_internal(n);
 	dispatch_step(n);
+	member_force_step(n);
 	member_leave_step(n);
 	work_drain(n);
 	work_send_ports(n);
@@ -223,6 +278,10 @@ node_deadline(const struct node *n)
 	at = min_u64(at, disk_deadline(n));
 	at = min_u64(at, rpc_deadline(n));
 	at = min_u64(at, mesh_deadline(n));
+	at = min_u64(at, first_deadline(n));
+	at = min_u64(at, join_deadline(n));
+	at = min_u64(at, identity_deadline(n));
+	at = min_u64(at, leave_deadline(n));
 	at = min_u64(at, session_deadline(n));
 	at = min_u64(at, dispatch_deadline(n));
 	at = min_u64(at, alive_deadline(n));
@@ -235,7 +294,8 @@ node_deadline(const struct node *n)
 		at = min_u64(at, agent_deadline(n->agent));
 	/* While a change of theirs is on its way they have nothing to do. */
 	if (n->manager != NULL && n->internal_open == 0)
-		at = min_u64(at, max_u64(manager_deadline(n->manager),
+		at = min_u64(at, max_u64(min_u64(manager_deadline(n->manager),
+						 n->ca_next_ms),
 					 n->internal_retry_ms));
 	if (n->manager != NULL && n->internal_open == 0 && n->manager_dirty)
 		at = min_u64(at, n->internal_retry_ms);
@@ -245,7 +305,20 @@ node_deadline(const struct node *n)
 const char *
 node_swarm_state(const struct node *n)
 {
-	return n->life == LIFE_MEMBER ? "active/manager" : "inactive";
+	switch (n->life) {
+	case LIFE_NONE:
+		return "inactive";
+	case LIFE_MEMBER:
+		return n->joining ? "pending" : "active/manager";
+	case LIFE_WORKER:
+	case LIFE_LEAVING:
+		return "active/worker";
+	case LIFE_BEGINNING:
+		return "pending";
+	case LIFE_LOCKED:
+		return "locked";
+	}
+	unreachable();
 }
 
 void

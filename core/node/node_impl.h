@@ -52,7 +52,12 @@ enum life {
 	LIFE_LOCKED,
 };
 
-enum proposal_kind { PROPOSAL_REQUEST = 1, PROPOSAL_INTERNAL, PROPOSAL_STATUS };
+enum proposal_kind {
+	PROPOSAL_REQUEST = 1,
+	PROPOSAL_INTERNAL,
+	PROPOSAL_STATUS,
+	PROPOSAL_CALL, /* done is called: 0, or -errno and why */
+};
 
 /* A change in the log whose end somebody waits for. */
 struct proposal {
@@ -62,6 +67,9 @@ struct proposal {
 	uint64_t request_id; /* REQUEST; 0: nobody waits any more */
 	int status;
 	struct buf body;
+	/* CALL */
+	void (*done)(struct node *n, void *ctx, int result, const char *why);
+	void *ctx;
 };
 
 /* A request that waits for a leader. */
@@ -126,10 +134,21 @@ struct node {
 	struct identity *identity; /* NULL: nobody */
 	struct list trust_asked;   /* orders that wait for their reports */
 	uint64_t trust_next;
-	bool step_secret;	 /* step_arena holds a key: it is wiped */
-	struct begin *begin;	 /* init that is at work; NULL: none */
-	struct join *join;	 /* join that is at work; NULL: none */
-	struct host_addrs addrs; /* of this host; in addrs_arena */
+	bool step_secret;	/* step_arena holds a key: it is wiped */
+	struct begin *begin;	/* init that is at work; NULL: none */
+	struct join *join;	/* join that is at work; NULL: none */
+	struct first *first;	/* what it was started to do; NULL: nothing */
+	struct list enrolments; /* that this leader has at work */
+	size_t enrolment_count;
+	struct list updates; /* of the cluster, that this leader has at work */
+	size_t update_count;
+	uint64_t ca_next_ms; /* see ca_step() */
+	bool leave_removing; /* it leaves, and is taken out of the raft */
+	uint64_t leave_until_ms, leave_call;
+	bool forcing;	 /* once the disk has it all */
+	uint64_t forcer; /* who asked for a new cluster by force */
+	uint64_t election_ms, heartbeat_ms; /* 0: raft's own */
+	struct host_addrs addrs;	    /* of this host; in addrs_arena */
 	struct arena addrs_arena;
 
 	char node_id[ID_LEN + 1];
@@ -259,6 +278,12 @@ void request_waiters(struct node *n);
 void request_gone(struct node *n, uint64_t request_id);
 void request_fini(struct node *n);
 struct control_env request_env(struct node *n);
+/* All of r, in a. */
+void request_copy(const struct request *r, struct arena *a,
+		  struct request *ret);
+/* As the leader: from the tables, or a proposal. secrets may be NULL. */
+void request_decide(struct node *n, const struct request *r,
+		    const struct control_secrets *secrets);
 uint64_t request_deadline(const struct node *n);
 
 /* trust.c: fn is called with the report, in a later step, or never again. */
@@ -272,12 +297,71 @@ void trust_take(struct node *n, const struct trust_report *r);
 void trust_fini(struct node *n);
 
 /* member.c */
-void member_load(struct node *n, const struct stored *stored);
-void member_init(struct node *n, const struct request *r);
-void member_leave(struct node *n, const struct request *r);
-void member_leave_step(struct node *n);
+void member_load(struct node *n, const struct stored *stored, bool force);
 void member_office(struct node *n);
 void member_fini(struct node *n);
+/* A manager that is no member yet: raft with nobody in it, no tables, the
+ * port; consensus_join() does the rest. */
+void member_become_manager(struct node *n);
+/* Its log, its tables and the cluster's keys go, here and on the disk; its
+ * containers run on. */
+void member_become_worker(struct node *n);
+void member_end_consensus(struct node *n);
+void member_forget(struct node *n); /* as if it had never been in a cluster */
+void member_store_raft_id(struct node *n);
+/* swarm init --force-new-cluster, when it is a manager already. */
+bool member_force(struct node *n, const struct request *r); /* false: it is
+							       not asked for */
+void member_force_step(struct node *n);
+
+/* begin.c: swarm init */
+void begin_init(struct node *n, const struct request *r);
+void begin_listens(struct node *n, const struct link_report *r);
+void begin_gone(struct node *n, uint64_t request_id);
+void begin_fini(struct node *n);
+
+/* join.c: swarm join, the side of who joins */
+void join_start(struct node *n, const struct request *r);
+void join_link_up(struct node *n, struct peer_link *l);
+void join_link_down(struct node *n, struct peer_link *l,
+		    const struct link_report *r);
+void join_listen_failed(struct node *n, const char *why);
+void join_gone(struct node *n, uint64_t request_id);
+void join_tick(struct node *n);
+uint64_t join_deadline(const struct node *n);
+void join_fini(struct node *n);
+
+/* first.c */
+void first_init(struct node *n, const struct request *r);
+void first_answered(struct node *n, int status);
+void first_tick(struct node *n);
+uint64_t first_deadline(const struct node *n);
+void first_fini(struct node *n);
+
+/* enrol.c: the leader's side of joining, renewing and leaving */
+void enrol_on_enroll(struct node *n, const struct sender *from,
+		     const struct message *m);
+void enrol_on_renew(struct node *n, const struct sender *from,
+		    const struct message *m);
+void enrol_on_enrolled(struct node *n, const struct sender *from,
+		       const struct message *m);
+void enrol_on_leave(struct node *n, const struct sender *from,
+		    const struct message *m);
+void enrol_fini(struct node *n);
+
+/* leave.c */
+void member_leave(struct node *n, const struct request *r);
+void member_leave_step(struct node *n);
+bool leave_removed(struct node *n); /* false: it is not leaving */
+uint64_t leave_deadline(const struct node *n);
+
+/* swarm_update.c */
+void swarm_update(struct node *n, const struct request *r);
+void swarm_update_gone(struct node *n, uint64_t request_id);
+void swarm_update_fini(struct node *n);
+
+/* locked.c: a node that knows nothing until it is unlocked */
+bool locked_takes(struct node *n, const struct request *r); /* false: as any */
 
 /* mesh.c */
 void mesh_tick(struct node *n);
@@ -313,7 +397,7 @@ const char *roles_addr(const char *named, const char *seen_ip, struct arena *a);
 void work_start(struct node *n);
 void work_report(struct node *n, const struct runner_report *r);
 void work_drain(struct node *n);
-void work_send_ports(struct node *n); /* once a step, if they changed */
+void work_send_ports(struct node *n);	  /* once a step, if they changed */
 bool work_has_news(const struct node *n); /* in no message yet */
 /* Those that are in no message yet; borrowed until they are done. */
 uint32_t work_news_take(struct node *n, uint64_t batch, struct status_item *ret,

@@ -11,10 +11,49 @@
 #define NOT_A_MANAGER                                                          \
 	"This node is not a swarm manager. Use \"docker swarm init\" or "      \
 	"\"docker swarm join\" to connect this node to swarm and try again."
+#define ALREADY_MEMBER                                                         \
+	"This node is already part of a swarm. Use \"docker swarm leave\" to " \
+	"leave this swarm and join another one."
+#define BEGINNING                                                              \
+	"This node is about to begin or to join a swarm already: wait for "    \
+	"the answer"
 #define NO_LEADER                                                              \
 	"rpc error: code = Unknown desc = The swarm does not have a leader. "  \
 	"It's possible that too few managers are online. Make sure more than " \
 	"half of the managers are online."
+
+static const char *
+local_state(const struct node *n)
+{
+	switch (n->life) {
+	case LIFE_NONE:
+		return "inactive";
+	case LIFE_MEMBER:
+		return n->joining ? "pending" : "active";
+	case LIFE_WORKER:
+	case LIFE_LEAVING:
+		return "active";
+	case LIFE_BEGINNING:
+		return "pending";
+	case LIFE_LOCKED:
+		return "locked";
+	}
+	unreachable();
+}
+
+static void
+known_managers(struct node *n, struct control_env *env)
+{
+	const struct known_managers *known = identity_managers(n);
+	struct control_manager *v =
+		arena_array(&n->step_arena, known->v.count, sizeof(*v));
+
+	for (uint32_t i = 0; i < known->v.count; i++)
+		v[i] = (struct control_manager){ known->v.v[i].node_id,
+						 known->v.v[i].addr };
+	env->managers = v;
+	env->manager_count = known->v.count;
+}
 
 struct control_env
 request_env(struct node *n)
@@ -30,12 +69,31 @@ request_env(struct node *n)
 				   .default_addr = n->default_addr,
 				   .description = &n->description };
 
-	if (n->state != NULL)
+	if (n->node_id[0] != '\0' && n->life != LIFE_BEGINNING)
 		env.node_id = n->node_id;
+	env.local_state = local_state(n);
+	env.node_addr = identity_host(n);
+	env.trouble = identity_trouble(n);
+	if (n->life == LIFE_WORKER)
+		known_managers(n, &env);
 	env.leader = n->manager != NULL;
 	if (n->agent != NULL)
 		env.containers = agent_count(n->agent, &env.containers_running);
 	return env;
+}
+
+void
+request_copy(const struct request *r, struct arena *a, struct request *ret)
+{
+	*ret = *r;
+	ret->target = arena_strdup(a, r->target);
+	ret->body =
+		r->body != NULL ? arena_strndup(a, r->body, r->body_len) : NULL;
+	ret->query.v = arena_array(a, r->query.count, sizeof(*r->query.v));
+	for (uint32_t i = 0; i < r->query.count; i++) {
+		ret->query.v[i].key = arena_strdup(a, r->query.v[i].key);
+		ret->query.v[i].value = arena_strdup(a, r->query.v[i].value);
+	}
 }
 
 /* ---- who answers ------------------------------------------------------------
@@ -56,7 +114,6 @@ needs_of(enum op op)
 	case OP_INFO:
 	case OP_AUTH:
 	case OP_SYSTEM_DF:
-	case OP_SWARM_JOIN:
 	case OP_IMAGE_LIST:
 	case OP_IMAGE_INSPECT:
 	case OP_IMAGE_LOAD:
@@ -89,6 +146,8 @@ needs_of(enum op op)
 		return NEEDS_MANAGER;
 	case OP_EVENTS:
 	case OP_SWARM_INIT:
+	case OP_SWARM_JOIN:
+	case OP_SWARM_UNLOCK:
 	case OP_SWARM_LEAVE:
 	case OP_CONTAINER_LIST:
 	case OP_CONTAINER_INSPECT:
@@ -131,16 +190,14 @@ propose_for(struct node *n, const struct request *r,
 	effect_error(n, r->id, 503, "%s", e.msg);
 }
 
-static void
-answer(struct node *n, const struct request *r)
+void
+request_decide(struct node *n, const struct request *r,
+	       const struct control_secrets *secrets)
 {
 	struct control_env env = request_env(n);
 	struct control_reply reply = { 0 };
 
-	if (r->op == OP_SERVICE_LOGS || r->op == OP_TASK_LOGS) {
-		watch_logs(n, r);
-		return;
-	}
+	env.secrets = secrets;
 	control_request(&env, r, &reply);
 	if (reply.propose)
 		propose_for(n, r, &reply);
@@ -149,6 +206,17 @@ answer(struct node *n, const struct request *r)
 	else
 		effect_reply(n, r->id, reply.status, &reply.body);
 	control_reply_fini(&reply);
+}
+
+static void
+answer(struct node *n, const struct request *r)
+{
+	if (r->op == OP_SERVICE_LOGS || r->op == OP_TASK_LOGS)
+		watch_logs(n, r);
+	else if (r->op == OP_SWARM_UPDATE)
+		swarm_update(n, r);
+	else
+		request_decide(n, r, NULL);
 }
 
 static void
@@ -170,12 +238,30 @@ containers(struct node *n, const struct request *r)
 }
 
 static void
+enter(struct node *n, const struct request *r)
+{
+	if (n->life == LIFE_BEGINNING)
+		effect_error(n, r->id, 503, BEGINNING);
+	else if (n->life == LIFE_MEMBER && r->op == OP_SWARM_INIT &&
+		 member_force(n, r))
+		return;
+	else if (n->life != LIFE_NONE)
+		effect_error(n, r->id, 503, ALREADY_MEMBER);
+	else if (r->op == OP_SWARM_INIT)
+		begin_init(n, r);
+	else
+		join_start(n, r);
+}
+
+static void
 special(struct node *n, const struct request *r)
 {
 	if (r->op == OP_EVENTS)
 		watch_events(n, r);
-	else if (r->op == OP_SWARM_INIT)
-		member_init(n, r);
+	else if (r->op == OP_SWARM_INIT || r->op == OP_SWARM_JOIN)
+		enter(n, r);
+	else if (r->op == OP_SWARM_UNLOCK)
+		effect_error(n, r->id, 409, "swarm is not locked");
 	else if (r->op == OP_SWARM_LEAVE)
 		member_leave(n, r);
 	else if (r->op == OP_CONTAINER_LOGS)
@@ -191,7 +277,6 @@ static void
 wait_for_leader(struct node *n, const struct request *r)
 {
 	struct waiter *w;
-	struct request *c;
 
 	if (n->disk_full) {
 		effect_disk_full(n, r->id);
@@ -203,19 +288,7 @@ wait_for_leader(struct node *n, const struct request *r)
 	}
 	w = mem_new(sizeof(*w));
 	arena_init(&w->arena);
-	c = &w->request;
-	*c = *r;
-	c->target = arena_strdup(&w->arena, r->target);
-	c->body = r->body != NULL
-			  ? arena_strndup(&w->arena, r->body, r->body_len)
-			  : NULL;
-	c->query.v =
-		arena_array(&w->arena, r->query.count, sizeof(*r->query.v));
-	for (uint32_t i = 0; i < r->query.count; i++) {
-		c->query.v[i].key = arena_strdup(&w->arena, r->query.v[i].key);
-		c->query.v[i].value =
-			arena_strdup(&w->arena, r->query.v[i].value);
-	}
+	request_copy(r, &w->arena, &w->request);
 	w->until_ms = n->now.mono_ms + WAITING_MS;
 	list_append(&n->waiters, &w->link);
 	n->waiter_count++;
@@ -226,7 +299,7 @@ waiter_free(struct node *n, struct waiter *w)
 {
 	list_remove(&w->link);
 	n->waiter_count--;
-	arena_fini(&w->arena);
+	arena_wipe(&w->arena);
 	mem_free(w);
 }
 
@@ -254,6 +327,8 @@ void
 request_take(struct node *n, const struct request *r)
 {
 	check(r->id != 0);
+	if (n->life == LIFE_LOCKED && locked_takes(n, r))
+		return;
 	switch (needs_of(r->op)) {
 	case NEEDS_NOTHING:
 		answer(n, r);
@@ -278,6 +353,11 @@ request_gone(struct node *n, uint64_t request_id)
 	change_forget(n, request_id);
 	consensus_forget_read(n, request_id);
 	watch_gone(n, request_id);
+	begin_gone(n, request_id);
+	join_gone(n, request_id);
+	swarm_update_gone(n, request_id);
+	if (n->forcer == request_id)
+		n->forcer = 0;
 	if (n->leaver == request_id)
 		n->leaver = 0;
 	list_each_safe (it, tmp, &n->waiters) {

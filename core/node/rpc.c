@@ -28,6 +28,11 @@ static void on_relay(struct node *n, const struct sender *from,
 static const struct rpc_rule rules[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_HELLO] = { FROM_NODE, AT_ANY, on_hello },
 	[MESSAGE_DONE] = { FROM_MANAGER, AT_ANY, on_done },
+	[MESSAGE_ENROLL] = { FROM_ANONYMOUS, AT_LEADER, enrol_on_enroll },
+	[MESSAGE_RENEW] = { FROM_NODE | FROM_EXPIRED, AT_LEADER,
+			    enrol_on_renew },
+	[MESSAGE_ENROLLED] = { FROM_MANAGER, AT_ANY, enrol_on_enrolled },
+	[MESSAGE_LEAVE] = { FROM_NODE, AT_LEADER, enrol_on_leave },
 	[MESSAGE_RAFT] = { FROM_MANAGER, AT_MANAGER, consensus_on_raft },
 	[MESSAGE_RAFT_JOIN] = { FROM_MANAGER, AT_LEADER, roles_on_join },
 	[MESSAGE_RAFT_GONE] = { FROM_MANAGER, AT_MANAGER, consensus_on_gone },
@@ -72,6 +77,9 @@ rpc_refusal(const struct rpc_self *self, const struct link_peer *peer, int kind)
 
 	if (rule == NULL)
 		return "there is no such message";
+	if (peer->trust != LINK_ANONYMOUS && !manager &&
+	    strcmp(peer->role, ROLE_WORD_WORKER) != 0)
+		return "the peer's certificate says no role";
 	if ((rule->from & peer_is(peer->trust, manager)) == 0)
 		return "the peer's certificate does not allow it";
 	if (peer->trust != LINK_ANONYMOUS && self->cluster_id != NULL &&

@@ -334,9 +334,9 @@ begin(struct node *n, struct session *s)
 
 	if (s->at_ms > n->now.mono_ms)
 		return;
-	if (way.there)
+	if (way.there && !identity_is_over(n))
 		ask(n, s, &way);
-	else if (n->life == LIFE_WORKER)
+	else if (n->life == LIFE_WORKER && !way.there)
 		dial(n, s);
 }
 
@@ -444,7 +444,8 @@ look_at_way(struct node *n, struct session *s)
 	if (s->phase == SESSION_NONE)
 		return;
 	if (s->phase == SESSION_DIALLING) {
-		if (way.there)
+		/* A certificate that is over is renewed over it first. */
+		if (way.there && !identity_is_over(n))
 			ask(n, s, &way);
 		else if (s->until_ms <= n->now.mono_ms)
 			leave_manager(n, s);

@@ -45,7 +45,7 @@ work_report(struct node *n, const struct runner_report *r)
 {
 	if (n->agent != NULL)
 		agent_report(n->agent, r, n->now);
-	else
+	else if (n->life != LIFE_LOCKED)
 		stray(n, r);
 	if (r->news != RUNNER_SCANNED)
 		return;

@@ -70,13 +70,9 @@ T(outside_a_cluster_most_is_refused)
 		  "network host not found" },
 		{ "GET", "/volumes", NULL, 501,
 		  "listing volumes is not supported yet" },
-		{ "POST", "/swarm/join", "{}", 501,
-		  "joining other nodes is not supported yet" },
 		{ "POST", "/networks/create", "{}", 501,
 		  "creating networks is not supported yet" },
 		{ "POST", "/auth", "{}", 501, "is not supported yet" },
-		{ "POST", "/swarm/init", "{\"AdvertiseAddr\":\"eth0\"}", 400,
-		  "invalid AdvertiseAddr \\\"eth0\\\"" },
 		{ "POST", "/swarm/init", "{\"DataPathPort\":80}", 400,
 		  "Invalid data path port number: 80, must be between 1024 "
 		  "and 49151" },
@@ -87,8 +83,6 @@ T(outside_a_cluster_most_is_refused)
 		  "invalid CIDR \\\"10.0.0.0/28\\\"" },
 		{ "POST", "/swarm/init", "{\"SubnetSize\":30}", 400,
 		  "invalid SubnetSize 30" },
-		{ "POST", "/swarm/init", "{\"AutoLockManagers\":true}", 501,
-		  "--autolock is not supported yet" },
 		{ "POST", "/swarm/init",
 		  "{\"Spec\":{\"CAConfig\":{\"ExternalCAs\":[{\"URL\":\"x\"}]}"
 		  "}}",
@@ -128,10 +122,10 @@ T(init_makes_a_cluster_with_dockers_defaults)
 		  "\"DefaultAddrPool\":[\"10.0.0.0/8\"],\"SubnetSize\":24,"
 		  "\"DataPathPort\":4789,\"JoinTokens\":" },
 		{ "GET", "/info", NULL, 200,
-		  "\"NodeAddr\":\"192.168.0.7\",\"LocalNodeState\":\"active\","
+		  "\"NodeAddr\":\"10.0.0.1\",\"LocalNodeState\":\"active\","
 		  "\"ControlAvailable\":true,\"Error\":\"\","
 		  "\"RemoteManagers\":[{\"NodeID\":\"" WORLD_NODE
-		  "\",\"Addr\":\"192.168.0.7:2377\"}],\"Nodes\":1,"
+		  "\",\"Addr\":\"10.0.0.1:2377\"}],\"Nodes\":1,"
 		  "\"Managers\":1,\"Cluster\":{\"ID\":\"" WORLD_CLUSTER "\"" },
 		{ "GET", "/info", NULL, 200, "\"DataPathPort\":4789}}" },
 		{ "GET", "/swarm/unlockkey", NULL, 200,
@@ -142,8 +136,10 @@ T(init_makes_a_cluster_with_dockers_defaults)
 		  "update out of sequence" },
 		{ "POST", "/swarm/update?version=1", "{\"Name\":\"other\"}",
 		  400, "swarm spec must be named \\\"default\\\"" },
-		{ "POST", "/swarm/update?version=1&rotateWorkerToken=true",
-		  "{}", 501, "rotateWorkerToken is not supported yet" },
+		{ "POST", "/swarm/update?version=1",
+		  "{\"CAConfig\":{\"SigningCAKey\":\"k\"}}", 400,
+		  "if a signing CA key is provided, the signing CA cert must "
+		  "also be provided" },
 		{ "POST", "/swarm/update?version=1",
 		  "{\"Name\":\"default\",\"Orchestration\":{"
 		  "\"TaskHistoryRetentionLimit\":2}}",

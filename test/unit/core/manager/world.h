@@ -11,6 +11,29 @@
 #define WORLD_CLUSTER "cluster000000000000000000"
 #define WORLD_TIME INT64_C(1700000000000000000)
 
+#define WORLD_ROOT "root\n"
+#define WORLD_DIGEST "00000000000000000000000000000000000000000000000001"
+static const struct cluster_start world_start = {
+	.node_id = WORLD_NODE,
+	.cluster_id = WORLD_CLUSTER,
+	.addr = "10.0.0.1",
+	.manager_addr = "10.0.0.1:2377",
+	.raft_id = 7,
+	.gossip_port = 7946,
+	.now_ns = WORLD_TIME,
+	.cert_expiry = WORLD_TIME + INT64_C(7776000000000000),
+	.root = { .cert = WORLD_ROOT,
+		  .key = { (const uint8_t *)"key", 3 },
+		  .digest = WORLD_DIGEST,
+		  .subject = { (const uint8_t *)"subject", 7 },
+		  .public_key = { (const uint8_t *)"public", 6 } },
+	.secrets = { 1, 2, 3 },
+	.gossip_key = { 4 },
+	.unlock_key = { 5 },
+};
+
+static const struct control_secrets world_secrets = { { 9, 8, 7 }, NULL, NULL };
+
 struct world {
 	struct state *state; /* NULL before world_init() */
 	uint64_t index;
@@ -40,6 +63,7 @@ world_open(struct world *w)
 	w->env.runtime = "/usr/sbin/runc";
 	w->env.description = &w->description;
 	w->env.now.wall_ns = WORLD_TIME;
+	w->env.secrets = &world_secrets;
 }
 
 static inline void
@@ -78,7 +102,7 @@ ask(struct world *w, const char *method, const char *path, const char *body)
 	r.body = body;
 	r.body_len = body ? strlen(body) : 0;
 	if (r.op == OP_SWARM_INIT)
-		control_init(&w->env, &r, WORLD_NODE, WORLD_CLUSTER, &w->reply);
+		control_init(&w->env, &r, &world_start, &w->reply);
 	else
 		control_request(&w->env, &r, &w->reply);
 	if (r.op == OP_SWARM_INIT && w->reply.propose) {
