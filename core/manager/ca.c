@@ -301,12 +301,11 @@ ca_step(const struct state *s, struct now now, uint64_t *next_ms, struct tx *tx)
 {
 	const struct cluster *c = state_cluster(s);
 
-	if (c == NULL)
-		return;
-	if (c->rotation != NULL) {
+	if (c != NULL && c->rotation != NULL) {
 		step_rotation(s, c, now, next_ms, tx);
-	} else {
-		*next_ms = UINT64_MAX;
-		purge_removed(c, now, tx);
+		return;
 	}
+	*next_ms = UINT64_MAX;
+	if (c != NULL)
+		purge_removed(c, now, tx);
 }

@@ -10,13 +10,15 @@
 #include "core/base/mem.h"
 #include "core/base/rand.h"
 #include "core/base/str.h"
+#include "core/manager/gossip_keys.h"
 #include "core/node/node_impl.h"
 
-#define KEY_LEN 32
+#define KEY_LEN GOSSIP_KEY_BYTES
 #define KEYS_MAX 4
 /* With many members they are looked at again at most so often. */
 #define MANY 50
 #define MANY_MS 1000
+#define ROTATE_AGAIN_NS (60 * NS_PER_S)
 
 struct alive {
 	struct gossip *gossip; /* NULL: closed */
@@ -28,6 +30,7 @@ struct alive {
 	size_t told_count, told_cap;
 	uint8_t told_keys[KEYS_MAX * KEY_LEN];
 	size_t told_key_count;
+	uint64_t key_order;	   /* for a new key; 0: none is on its way */
 	const struct state *state; /* that was looked at */
 	bool dirty;
 	uint64_t looked_ms;
@@ -48,6 +51,7 @@ alive_fini(struct node *n)
 {
 	if (n->alive == NULL)
 		return;
+	trust_forget(n, n->alive->key_order);
 	gossip_free(n->alive->gossip);
 	mem_free(n->alive->told);
 	mem_wipe(n->alive, sizeof(*n->alive));
@@ -250,6 +254,69 @@ look_at_ms(const struct node *n)
 	return count > MANY ? a->looked_ms + MANY_MS : 0;
 }
 
+/* ---- new keys, by the leader ----------------------------------------------
+ */
+
+static void
+on_random(struct node *n, void *ctx, const struct trust_report *r)
+{
+	const struct cluster *c =
+		n->manager != NULL ? state_cluster(n->state) : NULL;
+	struct tx tx = { .wall_ns = n->now.wall_ns };
+	struct cluster *to;
+	struct proposal *p;
+	struct err e;
+
+	(void)ctx;
+	n->alive->key_order = 0;
+	if (c == NULL || r->err != NULL || c->gossip_keys.count == 0)
+		return;
+	to = object_clone(c);
+	gossip_keys_rotate(to, r->random, n->now.wall_ns);
+	tx_put(&tx, to, c->head.version.index);
+	p = proposal_new(PROPOSAL_INTERNAL);
+	if (change_propose(n, &tx, p, &e) < 0)
+		proposal_free(p);
+	tx_fini(&tx);
+}
+
+/* When a new key is due, in wall ns; INT64_MAX: there is nobody to use it. */
+static int64_t
+rotate_at_ns(const struct node *n)
+{
+	const struct cluster *c;
+
+	if (n->manager == NULL || n->alive->gossip == NULL ||
+	    n->alive->key_order != 0)
+		return INT64_MAX;
+	c = state_cluster(n->state);
+	return c != NULL ? gossip_keys_due_ns(c) : INT64_MAX;
+}
+
+static void
+rotate(struct node *n)
+{
+	if (rotate_at_ns(n) > n->now.wall_ns || n->internal_open > 0)
+		return;
+	/* Every report brings fresh bytes; the key that it makes is not used.
+	 */
+	n->alive->key_order =
+		trust_ask(n, &(struct trust_order){ .verb = TRUST_MAKE_KEY },
+			  on_random, NULL);
+}
+
+static uint64_t
+rotate_deadline(const struct node *n)
+{
+	int64_t at = rotate_at_ns(n), now = n->now.wall_ns;
+
+	if (at == INT64_MAX)
+		return UINT64_MAX;
+	if (at <= now)
+		at = now + ROTATE_AGAIN_NS; /* something else is on its way */
+	return n->now.mono_ms + (uint64_t)((at - now) / NS_PER_MS) + 1;
+}
+
 static bool
 is_in_cluster(const struct node *n)
 {
@@ -269,6 +336,7 @@ alive_step(struct node *n)
 	alive_of(n)->dirty |= n->alive->state != n->state;
 	if (look_at_ms(n) <= n->now.mono_ms)
 		look(n);
+	rotate(n);
 	if (n->alive->gossip == NULL ||
 	    gossip_deadline(n->alive->gossip) > n->now.mono_ms)
 		return;
@@ -279,12 +347,14 @@ alive_step(struct node *n)
 uint64_t
 alive_deadline(const struct node *n)
 {
+	uint64_t at;
+
 	if (n->alive == NULL || !is_in_cluster(n))
 		return UINT64_MAX;
-	return min_u64(look_at_ms(n),
-		       n->alive->gossip != NULL
-			       ? gossip_deadline(n->alive->gossip)
-			       : UINT64_MAX);
+	at = min_u64(look_at_ms(n), rotate_deadline(n));
+	if (n->alive->gossip != NULL)
+		at = min_u64(at, gossip_deadline(n->alive->gossip));
+	return at;
 }
 
 /* ---- what is heard ------------------------------------------------------- */

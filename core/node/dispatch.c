@@ -9,6 +9,7 @@
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/manager/ca.h"
 #include "core/node/node_impl.h"
 
 #define NO_LEADER UINT64_MAX
@@ -161,16 +162,6 @@ copy_peers(struct node *n, const struct dispatcher_peer *from, size_t count,
 	*ret_count = (uint32_t)count;
 }
 
-/* During a rotation both are trusted. */
-static const char *
-roots_of(const struct cluster *c, struct arena *a)
-{
-	if (c->rotation == NULL)
-		return c->root.cert;
-	return arena_printf(a, "%s%s", str_or(c->root.cert, ""),
-			    str_or(c->rotation->next.cert, ""));
-}
-
 static void
 send_settings(struct node *n, const struct route *to,
 	      const struct dispatcher_out *o)
@@ -191,7 +182,7 @@ send_settings(struct node *n, const struct route *to,
 	if (s->cluster != NULL) {
 		b.keys.v = s->cluster->gossip_keys.v;
 		b.keys.count = s->cluster->gossip_keys.count;
-		b.roots = roots_of(s->cluster, &n->step_arena);
+		b.roots = ca_roots(s->cluster, &n->step_arena);
 		n->step_secret = true;
 	}
 	rpc_send(n, to,

@@ -578,18 +578,3 @@ session_on_lost(struct node *n, const struct sender *from,
 	if (!is_local(n->session))
 		n->session->at_ms += rand_next(&n->rand_state) % SPREAD_MS;
 }
-
-__attribute__((weak)) const struct known_managers *
-identity_managers(const struct node *n)
-{
-	static const struct known_managers none = { 0 };
-
-	(void)n;
-	return &none;
-}
-
-__attribute__((weak)) void
-identity_settings(struct node *n, const struct settings_body *s)
-{
-	(void)n, (void)s;
-}
