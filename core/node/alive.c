@@ -327,20 +327,22 @@ is_in_cluster(const struct node *n)
 void
 alive_step(struct node *n)
 {
+	struct alive *a;
+
 	if (!is_in_cluster(n)) {
 		if (n->alive != NULL)
 			close_gossip(n);
 		alive_fini(n);
 		return;
 	}
-	alive_of(n)->dirty |= n->alive->state != n->state;
+	a = alive_of(n);
+	a->dirty |= a->state != n->state;
 	if (look_at_ms(n) <= n->now.mono_ms)
 		look(n);
 	rotate(n);
-	if (n->alive->gossip == NULL ||
-	    gossip_deadline(n->alive->gossip) > n->now.mono_ms)
+	if (a->gossip == NULL || gossip_deadline(a->gossip) > n->now.mono_ms)
 		return;
-	gossip_tick(n->alive->gossip, n->now.mono_ms);
+	gossip_tick(a->gossip, n->now.mono_ms);
 	drain(n);
 }
 
