@@ -21,6 +21,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "exec/host.h"
+#include "exec/image/digest.h"
 #include "exec/init.h"
 #include "exec/say.h"
 #include "exec/whoami.h"
@@ -426,6 +427,8 @@ make_node(struct daemon *d, const struct stored *stored)
 		.stored = stored,
 		.locked = stored == NULL,
 		.addrs = &addrs,
+		.first = d->options.first,
+		.force_new_cluster = d->options.force_new_cluster,
 	};
 
 	arena_init(&a);
@@ -566,6 +569,7 @@ main(int argc, char **argv)
 		.init_main = container_init_main,
 		.whoami_main = whoami_main,
 		.start_daemon = start_daemon,
+		.digest_of = digest_of,
 	};
 
 	(void)sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN },

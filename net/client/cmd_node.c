@@ -37,7 +37,8 @@ tls_status(const json_t *node, const json_t *info)
 	const json_t *mine = tree_get(node, "Description.TLSInfo");
 	const json_t *cluster = tree_get(info, "Swarm.Cluster.TLSInfo");
 
-	if (mine == NULL || cluster == NULL)
+	if (*tree_str(mine, "TrustRoot") == '\0' ||
+	    *tree_str(cluster, "TrustRoot") == '\0')
 		return "Unknown";
 	return json_equal(mine, cluster) ? "Ready" : "Needs Rotation";
 }

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/time_text.h"
 #include "core/model/request.h"
@@ -187,7 +188,7 @@ put_value(FILE *out, const json_t *v, int kind)
 	}
 }
 
-/* Lines whose value is not there, or is empty text, are left out. */
+/* Empty text is left out; what is not there is a number's zero. */
 static void
 put_lines(FILE *out, const json_t *tree, const struct line *lines, size_t count)
 {
@@ -198,8 +199,7 @@ put_lines(FILE *out, const json_t *tree, const struct line *lines, size_t count)
 			fprintf(out, "%s\n", lines[i].label);
 			continue;
 		}
-		if (v == NULL ||
-		    (json_is_string(v) && json_string_length(v) == 0))
+		if (lines[i].kind == TEXT && json_string_length(v) == 0)
 			continue;
 		fprintf(out, "%s: ", lines[i].label);
 		put_value(out, v, lines[i].kind);
@@ -286,17 +286,26 @@ put_pools(FILE *out, const json_t *info)
 		(long long)tree_i64(info, "Swarm.Cluster.SubnetSize"));
 }
 
+static int
+by_addr(const void *x, const void *y)
+{
+	const json_t *a = *(json_t *const *)x, *b = *(json_t *const *)y;
+
+	return strcmp(tree_str(a, "Addr"), tree_str(b, "Addr"));
+}
+
 static void
 put_managers(FILE *out, const json_t *info)
 {
-	const json_t *list = tree_get(info, "Swarm.RemoteManagers");
+	size_t count;
+	json_t **sorted = tree_sorted(tree_get(info, "Swarm.RemoteManagers"),
+				      &count, by_addr);
 
-	if (json_array_size(list) == 0)
-		return;
-	fputs("  Manager Addresses:\n", out);
-	for (size_t i = 0; i < json_array_size(list); i++)
-		put_field(out, "   ",
-			  tree_str(json_array_get(list, i), "Addr"));
+	if (count > 0)
+		fputs("  Manager Addresses:\n", out);
+	for (size_t i = 0; i < count; i++)
+		put_field(out, "   ", tree_str(sorted[i], "Addr"));
+	mem_free(sorted);
 }
 
 static void
@@ -311,7 +320,8 @@ put_swarm(FILE *out, const json_t *info)
 	put_field(out, "  NodeID: ", tree_str(info, "Swarm.NodeID"));
 	put_field(out, "  Error: ", tree_str(info, "Swarm.Error"));
 	fprintf(out, "  Is Manager: %s\n", manager ? "true" : "false");
-	if (manager && tree_get(info, "Swarm.Cluster") != NULL) {
+	if (manager && *tree_str(info, "Swarm.Error") == '\0' &&
+	    tree_get(info, "Swarm.Cluster") != NULL) {
 		put_lines(out, info, cluster_lines, ARRAY_LEN(cluster_lines));
 		put_pools(out, info);
 		put_lines(out, info, cluster_more_lines,

@@ -43,6 +43,7 @@ enum flag_kind {
 enum flag_mark {
 	FLAG_NOT_YET = 1, /* Docker has it, we do not: refused by name */
 	FLAG_HIDDEN = 2,  /* not in help and completion */
+	FLAG_SECRET = 4,  /* its value is wiped out of argv once it is read */
 };
 
 struct flag {
@@ -108,8 +109,9 @@ struct parsed {
 };
 
 /*
- * Pure. argv[0] is the program's name and not looked at. 0, or an exit code
- * with the whole text for stderr in *ret_message (in a).
+ * Pure, but that a FLAG_SECRET's value is taken out of argv. argv[0] is the
+ * program's name and not looked at. 0, or an exit code with the whole text for
+ * stderr in *ret_message (in a).
  */
 int command_parse(int argc, char **argv, struct arena *a, struct parsed *ret,
 		  const char **ret_message);
@@ -210,6 +212,8 @@ struct cli_hooks {
 	int (*whoami_main)(int argc, char **argv);
 	/* Start a daemon that listens on host; returns once it answers. */
 	int (*start_daemon)(const char *host, struct err *e);
+	/* SHA-256: 64 hex digits, terminated. */
+	void (*digest_of)(const void *p, size_t len, char *ret);
 };
 
 /* The whole command line; gives the exit code. */
@@ -224,9 +228,15 @@ void complete_bash(FILE *out);
 
 /* ---- the commands, by file ----------------------------------------------- */
 
-/* cmd_swarm.c */
+/* cmd_swarm.c, cmd_keys.c, cmd_ca.c */
 int cmd_init(struct cli *cli, const struct parsed *p);
+int cmd_join(struct cli *cli, const struct parsed *p);
 int cmd_leave(struct cli *cli, const struct parsed *p);
+int cmd_update(struct cli *cli, const struct parsed *p);
+int cmd_join_token(struct cli *cli, const struct parsed *p);
+int cmd_unlock(struct cli *cli, const struct parsed *p);
+int cmd_unlock_key(struct cli *cli, const struct parsed *p);
+int cmd_ca(struct cli *cli, const struct parsed *p);
 /* cmd_system.c, events.c */
 int cmd_info(struct cli *cli, const struct parsed *p);
 int cmd_version(struct cli *cli, const struct parsed *p);
@@ -237,6 +247,11 @@ int cmd_completion(struct cli *cli, const struct parsed *p);
 int cmd_node_ls(struct cli *cli, const struct parsed *p);
 int cmd_node_inspect(struct cli *cli, const struct parsed *p);
 int cmd_node_ps(struct cli *cli, const struct parsed *p);
+/* node_update.c */
+int cmd_node_update(struct cli *cli, const struct parsed *p);
+int cmd_node_promote(struct cli *cli, const struct parsed *p);
+int cmd_node_demote(struct cli *cli, const struct parsed *p);
+int cmd_node_rm(struct cli *cli, const struct parsed *p);
 /* cmd_service.c, logs.c */
 int cmd_service_ls(struct cli *cli, const struct parsed *p);
 int cmd_service_ps(struct cli *cli, const struct parsed *p);
@@ -245,6 +260,8 @@ int cmd_service_scale(struct cli *cli, const struct parsed *p);
 int cmd_service_rollback(struct cli *cli, const struct parsed *p);
 int cmd_service_rm(struct cli *cli, const struct parsed *p);
 int cmd_service_logs(struct cli *cli, const struct parsed *p);
+/* service_rebalance.c */
+int cmd_service_rebalance(struct cli *cli, const struct parsed *p);
 /* service_create.c, with its rows in service_flags.c */
 int cmd_service_create(struct cli *cli, const struct parsed *p);
 int cmd_service_update(struct cli *cli, const struct parsed *p);

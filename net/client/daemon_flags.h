@@ -4,6 +4,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/err.h"
+#include "core/model/request.h"
 
 struct daemon_options {
 	const char *root;
@@ -12,6 +13,9 @@ struct daemon_options {
 	const char *hostname;  /* "": the host's */
 	const char *runtime;   /* "": to be found */
 	const char *log_level; /* "info" */
+	/* --init, --join: what to ask for first, with its body; or NULL. */
+	const struct request *first;
+	bool force_new_cluster;
 };
 
 /*

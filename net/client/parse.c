@@ -125,6 +125,16 @@ value_add(struct reader *r, struct flag_value *v, const char *value)
 	v->given = true;
 }
 
+/* What is in argv can be read by everybody on this host. */
+static const char *
+take_secret(struct reader *r, const char *word)
+{
+	const char *copy = arena_strdup(r->arena, word);
+
+	memset((char *)word, '*', strlen(word));
+	return copy;
+}
+
 static int
 flag_set(struct reader *r, const struct flag *f, const char *value)
 {
@@ -150,6 +160,8 @@ flag_set(struct reader *r, const struct flag *f, const char *value)
 				     "invalid argument \"%s\" for \"%s\" flag: "
 				     "%s",
 				     value, flag_names(r, f), e.msg));
+	if (f->marks & FLAG_SECRET)
+		value = take_secret(r, value);
 	value_add(r, v, value);
 	return 0;
 }

@@ -123,12 +123,33 @@ create_networks(const struct parsed *p, struct task_spec *t, struct arena *a)
 		t->networks.v[i].target = network_of_text(rows->v[i]);
 }
 
+static int
+create_placement(const struct parsed *p, struct task_spec *t, struct arena *a,
+		 struct err *e)
+{
+	const struct strings *constraints = flag_list(p, "constraint");
+	const struct strings *prefs = flag_list(p, "placement-pref");
+	struct placement *to;
+
+	if (constraints->count + prefs->count == 0)
+		return 0;
+	to = t->placement = arena_alloc(a, sizeof(*to));
+	to->constraints = *constraints;
+	to->preferences.v =
+		arena_array(a, prefs->count, sizeof(*to->preferences.v));
+	for (; to->preferences.count < prefs->count; to->preferences.count++)
+		if (text_to_preference(
+			    prefs->v[to->preferences.count], a,
+			    &to->preferences.v[to->preferences.count], e) < 0)
+			return -EINVAL;
+	return 0;
+}
+
 int
 edit_create(const struct parsed *p, struct service_spec *s, struct arena *a,
 	    struct err *e)
 {
 	struct container_spec *c = container_of_spec(s, a);
-	const struct strings *constraints = flag_list(p, "constraint");
 
 	c->image = p->args.v[0];
 	c->args = (struct strings){ p->args.v + 1, p->args.count - 1 };
@@ -140,15 +161,12 @@ edit_create(const struct parsed *p, struct service_spec *s, struct arena *a,
 	c->groups = *flag_list(p, "group");
 	if (create_mode(p, s, a, e) < 0 || create_lists(p, c, a, e) < 0 ||
 	    create_ports(p, s, a, e) < 0 ||
+	    create_placement(p, &s->task, a, e) < 0 ||
 	    env_read(flag_list(p, "env-file"), flag_list(p, "env"), a, &c->env,
 		     e) < 0)
 		return -EINVAL;
 	create_dns(p, c, a);
 	create_networks(p, &s->task, a);
-	if (constraints->count > 0) {
-		s->task.placement = arena_alloc(a, sizeof(*s->task.placement));
-		s->task.placement->constraints = *constraints;
-	}
 	return edit_common(p, s, a, e);
 }
 

@@ -306,6 +306,26 @@ text_to_port_ref(const char *s, uint64_t *ret_target, int *ret_protocol,
 	return 0;
 }
 
+int
+text_to_preference(const char *s, struct arena *a, struct preference *ret,
+		   struct err *e)
+{
+	const char *equals = strchr(s, '=');
+
+	if (equals == NULL)
+		return err_set(e, -EINVAL,
+			       "placement preference must be of the format "
+			       "\"<strategy>=<arg>\"");
+	if (!str_starts(s, "spread="))
+		return err_set(e, -EINVAL,
+			       "unsupported placement preference %.*s (only "
+			       "spread is supported)",
+			       (int)(equals - s < 80 ? equals - s : 80), s);
+	ret->spread = arena_alloc(a, sizeof(*ret->spread));
+	ret->spread->descriptor = arena_strdup(a, equals + 1);
+	return 0;
+}
+
 /* ---- for the flag tables --------------------------------------------------
  */
 
@@ -370,6 +390,19 @@ port_check(const char *s, struct err *e)
 
 	arena_init(&a);
 	r = text_to_ports(s, &a, &ports, e);
+	arena_fini(&a);
+	return r;
+}
+
+int
+pref_check(const char *s, struct err *e)
+{
+	struct preference pref;
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = text_to_preference(s, &a, &pref, e);
 	arena_fini(&a);
 	return r;
 }

@@ -39,7 +39,12 @@ const char *capability_name(const char *s, struct arena *a);
 int text_to_port_ref(const char *s, uint64_t *ret_target, int *ret_protocol,
 		     struct err *e);
 
+/* "spread=node.labels.zone"; ret is in a. */
+int text_to_preference(const char *s, struct arena *a, struct preference *ret,
+		       struct err *e);
+
 /* For the flag tables: is it one? */
+int pref_check(const char *s, struct err *e);
 int mount_check(const char *s, struct err *e);
 int port_check(const char *s, struct err *e);
 int port_rm_check(const char *s, struct err *e);

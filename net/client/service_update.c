@@ -255,13 +255,53 @@ update_dns(const struct parsed *p, struct container_spec *c, struct arena *a)
 }
 
 static void
-update_placement(const struct parsed *p, struct task_spec *t, struct arena *a)
+preference_remove(struct placement *to, const struct preference *gone)
 {
-	if (!flag_given(p, "constraint-add") && !flag_given(p, "constraint-rm"))
-		return;
+	for (uint32_t i = 0; i < to->preferences.count;) {
+		const struct spread *s = to->preferences.v[i].spread;
+
+		if (s != NULL &&
+		    str_eq(s->descriptor, gone->spread->descriptor))
+			LIST_REMOVE(&to->preferences, i);
+		else
+			i++;
+	}
+}
+
+static int
+update_preferences(const struct parsed *p, struct placement *to,
+		   struct arena *a, struct err *e)
+{
+	const struct strings *rm = flag_list(p, "placement-pref-rm");
+	const struct strings *add = flag_list(p, "placement-pref-add");
+	struct preference pref;
+
+	for (uint32_t i = 0; i < rm->count; i++) {
+		if (text_to_preference(rm->v[i], a, &pref, e) < 0)
+			return -EINVAL;
+		preference_remove(to, &pref);
+	}
+	for (uint32_t i = 0; i < add->count; i++) {
+		if (text_to_preference(add->v[i], a, &pref, e) < 0)
+			return -EINVAL;
+		LIST_ADD(&to->preferences, a, pref);
+	}
+	return 0;
+}
+
+static int
+update_placement(const struct parsed *p, struct task_spec *t, struct arena *a,
+		 struct err *e)
+{
+	if (!flag_given(p, "constraint-add") &&
+	    !flag_given(p, "constraint-rm") &&
+	    !flag_given(p, "placement-pref-add") &&
+	    !flag_given(p, "placement-pref-rm"))
+		return 0;
 	if (t->placement == NULL)
 		t->placement = arena_alloc(a, sizeof(*t->placement));
 	update_list(p, "constraint", &t->placement->constraints, a);
+	return update_preferences(p, t->placement, a, e);
 }
 
 int
@@ -282,11 +322,11 @@ edit_update(const struct parsed *p, struct service_spec *s, struct arena *a,
 	update_pairs(p, "sysctl", &c->sysctls, a);
 	update_list(p, "group", &c->groups, a);
 	update_dns(p, c, a);
-	update_placement(p, &s->task, a);
 	update_networks(p, &s->task, a);
 	if (update_env(p, &c->env, a, e) < 0 || update_mounts(p, c, a, e) < 0 ||
 	    update_ulimits(p, c, a, e) < 0 || update_hosts(p, c, a, e) < 0 ||
-	    update_ports(p, s, a, e) < 0)
+	    update_ports(p, s, a, e) < 0 ||
+	    update_placement(p, &s->task, a, e) < 0)
 		return -EINVAL;
 	return edit_common(p, s, a, e);
 }

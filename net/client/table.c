@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "net/client/command.h"
+#include "net/client/cluster.h"
+#include "net/client/service_text.h"
 
 static int
 accept_filter(const char *value, struct err *e)
@@ -75,8 +76,74 @@ const struct flag global_flags[] = {
 
 const size_t global_flag_count = ARRAY_LEN(global_flags);
 
-/* ---- daemon, init, leave --------------------------------------------------
+/* ---- daemon, swarm -------------------------------------------------------
  */
+
+#define UNITS " (ns|us|ms|s|m|h)"
+#define SECRET(name, help)                                                     \
+	{                                                                      \
+		name, 0, FLAG_STRING, NULL, NULL, help, FLAG_SECRET, NULL      \
+	}
+#define TOKEN                                                                  \
+	SECRET("token", "Token for entry into the swarm"),                     \
+		FLAG("token-file", 0, FLAG_STRING,                             \
+		     "File with the token (\"-\" for STDIN); $SWARM_TOKEN "    \
+		     "may have it, too")
+#define ADVERTISE_ADDR                                                         \
+	FLAG("advertise-addr", 0, FLAG_STRING,                                 \
+	     "Advertised address (format: \"<ip|interface>[:port]\")")
+#define LISTEN_ADDR                                                            \
+	{                                                                      \
+		"listen-addr", 0, FLAG_STRING, "node-addr",                    \
+			CLUSTER_LISTEN_ADDR,                                   \
+			"Listen address (format: \"<ip|interface>[:port]\")",  \
+			0, node_addr_check                                     \
+	}
+#define PLACE                                                                  \
+	ADVERTISE_ADDR,                                                        \
+		{ "availability",                                              \
+		  0,                                                           \
+		  FLAG_STRING,                                                 \
+		  NULL,                                                        \
+		  "active",                                                    \
+		  "Availability of the node (\"active\", \"pause\", "          \
+		  "\"drain\")",                                                \
+		  0,                                                           \
+		  NULL },                                                      \
+		FLAG("data-path-addr", 0, FLAG_STRING,                         \
+		     "Address or interface to use for data path traffic "      \
+		     "(format: \"<ip|interface>\")"),                          \
+		LISTEN_ADDR
+#define CERT_EXPIRY                                                            \
+	{                                                                      \
+		"cert-expiry", 0, FLAG_DURATION, NULL, "2160h0m0s",            \
+			"Validity period for node certificates" UNITS, 0, NULL \
+	}
+#define CLUSTER_SPEC                                                           \
+	CERT_EXPIRY,                                                           \
+		{ "dispatcher-heartbeat",                                      \
+		  0,                                                           \
+		  FLAG_DURATION,                                               \
+		  NULL,                                                        \
+		  "5s",                                                        \
+		  "Dispatcher heartbeat period" UNITS,                         \
+		  0,                                                           \
+		  NULL },                                                      \
+		LATER("external-ca", 0, FLAG_LIST),                            \
+		FLAG("max-snapshots", 0, FLAG_U64,                             \
+		     "Number of additional Raft snapshots to retain"),         \
+		{ "snapshot-interval",                                         \
+		  0,                                                           \
+		  FLAG_U64,                                                    \
+		  NULL,                                                        \
+		  "10000",                                                     \
+		  "Number of log entries between Raft snapshots",              \
+		  0,                                                           \
+		  NULL },                                                      \
+	{                                                                      \
+		"task-history-limit", 0, FLAG_I64, NULL, "5",                  \
+			"Task history retention limit", 0, NULL                \
+	}
 
 static const struct flag daemon_flags[] = {
 	{ "root", 0, FLAG_STRING, NULL, "/var/lib/swarm",
@@ -93,25 +160,72 @@ static const struct flag daemon_flags[] = {
 	  "Least level that is logged (\"debug\", \"info\", \"warn\", "
 	  "\"error\")",
 	  0, NULL },
+	FLAG("init", 0, FLAG_BOOL,
+	     "Initialize a swarm, unless this node is in one"),
+	{ "join", 0, FLAG_LIST, "node-addr", NULL,
+	  "Join the swarm of this manager, unless this node is in one "
+	  "(format: \"<host>[:port]\")",
+	  0, NULL },
+	TOKEN,
+	ADVERTISE_ADDR,
+	LISTEN_ADDR,
+	FLAG("force-new-cluster", 0, FLAG_BOOL,
+	     "Go on as the only manager, from what is kept here"),
 };
 
 static const struct flag init_flags[] = {
-	{ "task-history-limit", 0, FLAG_I64, NULL, "5",
-	  "Task history retention limit", 0, NULL },
-	LATER("advertise-addr", 0, FLAG_STRING),
-	LATER("autolock", 0, FLAG_BOOL),
-	LATER("availability", 0, FLAG_STRING),
-	LATER("cert-expiry", 0, FLAG_DURATION),
-	LATER("data-path-addr", 0, FLAG_STRING),
-	LATER("data-path-port", 0, FLAG_U64),
-	LATER("default-addr-pool", 0, FLAG_LIST),
-	LATER("default-addr-pool-mask-length", 0, FLAG_U64),
-	LATER("dispatcher-heartbeat", 0, FLAG_DURATION),
+	PLACE,
+	CLUSTER_SPEC,
+	FLAG("autolock", 0, FLAG_BOOL,
+	     "Enable manager autolocking (requiring an unlock key to start a "
+	     "stopped manager)"),
+	{ "data-path-port", 0, FLAG_U64, "uint32", NULL,
+	  "Port number to use for data path traffic (1024 - 49151). If no "
+	  "value is set or is set to 0, the default port (4789) is used.",
+	  0, u32_check },
+	{ "default-addr-pool", 0, FLAG_LIST, "ipNetSlice", "[]",
+	  "default address pool in CIDR format", 0, pools_check },
+	{ "default-addr-pool-mask-length", 0, FLAG_U64, "uint32", "24",
+	  "default address pool subnet mask length", 0, u32_check },
+	FLAG("force-new-cluster", 0, FLAG_BOOL,
+	     "Force create a new cluster from current state"),
+};
+
+static const struct flag join_flags[] = { PLACE, TOKEN };
+
+static const struct flag join_token_flags[] = {
+	FLAG("quiet", 'q', FLAG_BOOL, "Only display token"),
+	FLAG("rotate", 0, FLAG_BOOL, "Rotate join token"),
+};
+
+static const struct flag unlock_key_flags[] = {
+	FLAG("quiet", 'q', FLAG_BOOL, "Only display token"),
+	FLAG("rotate", 0, FLAG_BOOL, "Rotate unlock key"),
+};
+
+static const struct flag update_flags[] = {
+	FLAG("autolock", 0, FLAG_BOOL,
+	     "Change manager autolocking setting (true|false)"),
+	CLUSTER_SPEC,
+};
+
+static const struct flag ca_flags[] = {
+	{ "ca-cert", 0, FLAG_STRING, "pem-file", NULL,
+	  "Path to the PEM-formatted root CA certificate to use for the new "
+	  "cluster",
+	  0, NULL },
+	{ "ca-key", 0, FLAG_STRING, "pem-file", NULL,
+	  "Path to the PEM-formatted root CA key to use for the new cluster", 0,
+	  NULL },
+	CERT_EXPIRY,
+	FLAG("detach", 'd', FLAG_BOOL,
+	     "Exit immediately instead of waiting for the root rotation to "
+	     "converge"),
 	LATER("external-ca", 0, FLAG_LIST),
-	LATER("force-new-cluster", 0, FLAG_BOOL),
-	LATER("listen-addr", 0, FLAG_STRING),
-	LATER("max-snapshots", 0, FLAG_U64),
-	LATER("snapshot-interval", 0, FLAG_U64),
+	FLAG("quiet", 'q', FLAG_BOOL, "Suppress progress output"),
+	FLAG("rotate", 0, FLAG_BOOL,
+	     "Rotate the swarm CA - if no certificate or key are provided, new "
+	     "ones will be generated"),
 };
 
 static const struct flag leave_flags[] = {
@@ -134,6 +248,20 @@ static const struct flag inspect_flags[] = {
 	     "Print the information in a human friendly format"),
 };
 
+static const struct flag node_update_flags[] = {
+	FLAG("availability", 0, FLAG_STRING,
+	     "Availability of the node (\"active\", \"pause\", \"drain\")"),
+	{ "label-add", 0, FLAG_LIST, NULL, NULL,
+	  "Add or update a node label (\"key=value\")", 0, label_check },
+	FLAG("label-rm", 0, FLAG_LIST, "Remove a node label if exists"),
+	FLAG("role", 0, FLAG_STRING,
+	     "Role of the node (\"worker\", \"manager\")"),
+};
+
+static const struct flag node_rm_flags[] = {
+	FLAG("force", 'f', FLAG_BOOL, "Force remove a node from the swarm"),
+};
+
 static const struct flag tasks_flags[] = {
 	FILTER,
 	FLAG("format", 0, FLAG_STRING,
@@ -144,6 +272,12 @@ static const struct flag tasks_flags[] = {
 };
 
 static const struct flag scale_flags[] = { DETACH };
+
+static const struct flag rebalance_flags[] = {
+	DETACH,
+	FLAG("dry-run", 0, FLAG_BOOL, "Only show what would move, and where"),
+	FLAG("quiet", 'q', FLAG_BOOL, "Suppress progress output"),
+};
 
 static const struct flag rollback_flags[] = {
 	DETACH,
@@ -241,7 +375,15 @@ static const struct flag format_flags[] = {
 #define COUNT(rows) static const size_t rows##_count = ARRAY_LEN(rows)
 COUNT(daemon_flags);
 COUNT(init_flags);
+COUNT(join_flags);
+COUNT(join_token_flags);
+COUNT(unlock_key_flags);
+COUNT(update_flags);
+COUNT(ca_flags);
 COUNT(leave_flags);
+COUNT(node_update_flags);
+COUNT(node_rm_flags);
+COUNT(rebalance_flags);
 COUNT(list_flags);
 COUNT(inspect_flags);
 COUNT(tasks_flags);
@@ -291,19 +433,25 @@ const struct command commands[] = {
 	  cmd_image_rm },
 
 	GROUP("node", "Manage Swarm nodes"),
+	{ "node demote", NULL, "NODE [NODE...]",
+	  "Demote one or more nodes from manager in the swarm", NO_FLAGS, 1,
+	  ARGS_MANY, 0, cmd_node_demote },
 	{ "node inspect", NULL, "[OPTIONS] self|NODE [NODE...]",
 	  "Display detailed information on one or more nodes",
 	  FLAGS(inspect_flags), 1, ARGS_MANY, 0, cmd_node_inspect },
 	{ "node ls", "node list", "[OPTIONS]", "List nodes in the swarm",
 	  FLAGS(list_flags), 0, 0, 0, cmd_node_ls },
+	{ "node promote", NULL, "NODE [NODE...]",
+	  "Promote one or more nodes to manager in the swarm", NO_FLAGS, 1,
+	  ARGS_MANY, 0, cmd_node_promote },
 	{ "node ps", NULL, "[OPTIONS] [NODE...]",
 	  "List tasks running on one or more nodes, defaults to current node",
 	  FLAGS(tasks_flags), 0, ARGS_MANY, 0, cmd_node_ps },
-	NOT_YET("node demote"),
-	NOT_YET("node promote"),
-	NOT_YET("node rm"),
-	NOT_YET("node remove"),
-	NOT_YET("node update"),
+	{ "node rm", "node remove", "[OPTIONS] NODE [NODE...]",
+	  "Remove one or more nodes from the swarm", FLAGS(node_rm_flags), 1,
+	  ARGS_MANY, 0, cmd_node_rm },
+	{ "node update", NULL, "[OPTIONS] NODE", "Update a node",
+	  FLAGS(node_update_flags), 1, 1, 0, cmd_node_update },
 
 	GROUP("service", "Manage Swarm services"),
 	{ "service create", NULL, "[OPTIONS] IMAGE [COMMAND] [ARG...]",
@@ -321,6 +469,9 @@ const struct command commands[] = {
 	{ "service ps", NULL, "[OPTIONS] SERVICE [SERVICE...]",
 	  "List the tasks of one or more services", FLAGS(tasks_flags), 1,
 	  ARGS_MANY, 0, cmd_service_ps },
+	{ "service rebalance", NULL, "[OPTIONS] SERVICE",
+	  "Move tasks to nodes that have less to do", FLAGS(rebalance_flags), 1,
+	  1, 0, cmd_service_rebalance },
 	{ "service rm", "service remove", "SERVICE [SERVICE...]",
 	  "Remove one or more services", NO_FLAGS, 1, ARGS_MANY, 0,
 	  cmd_service_rm },
@@ -334,6 +485,8 @@ const struct command commands[] = {
 	  service_update_flags, &service_update_flag_count, 1, 1, 0,
 	  cmd_service_update },
 
+	{ "ca", NULL, "[OPTIONS]", "Display and rotate the root CA",
+	  FLAGS(ca_flags), 0, 0, 0, cmd_ca },
 	{ "completion", NULL, "bash",
 	  "Generate the autocompletion script for bash", NO_FLAGS, 1, 1, 0,
 	  cmd_completion },
@@ -346,29 +499,34 @@ const struct command commands[] = {
 	  FLAGS(format_flags), 0, 0, 0, cmd_info },
 	{ "init", NULL, "[OPTIONS]", "Initialize a swarm", FLAGS(init_flags), 0,
 	  0, 0, cmd_init },
+	{ "join", NULL, "[OPTIONS] HOST:PORT",
+	  "Join a swarm as a node and/or manager", FLAGS(join_flags), 1, 1, 0,
+	  cmd_join },
+	{ "join-token", NULL, "[OPTIONS] (worker|manager)",
+	  "Manage join tokens", FLAGS(join_token_flags), 1, 1, 0,
+	  cmd_join_token },
 	{ "leave", NULL, "[OPTIONS]", "Leave the swarm", FLAGS(leave_flags), 0,
 	  0, 0, cmd_leave },
 	{ "ps", "container ls, container list, container ps", "[OPTIONS]",
 	  "List containers", FLAGS(ps_flags), 0, 0, 0, cmd_ps },
+	{ "unlock", NULL, "", "Unlock swarm", NO_FLAGS, 0, 0, 0, cmd_unlock },
+	{ "unlock-key", NULL, "[OPTIONS]", "Manage the unlock key",
+	  FLAGS(unlock_key_flags), 0, 0, 0, cmd_unlock_key },
+	{ "update", NULL, "[OPTIONS]", "Update the swarm", FLAGS(update_flags),
+	  0, 0, 0, cmd_update },
 	{ "version", NULL, "[OPTIONS]", "Show the version information",
 	  FLAGS(format_flags), 0, 0, 0, cmd_version },
 
 	ALIAS_GROUP("container"),
 	ALIAS_GROUP("system"),
-	NOT_YET("ca"),
 	NOT_YET("config"),
 	NOT_YET("exec"),
-	NOT_YET("join"),
-	NOT_YET("join-token"),
 	NOT_YET("logs"),
 	NOT_YET("network"),
 	NOT_YET("pull"),
 	NOT_YET("image pull"),
 	NOT_YET("secret"),
 	NOT_YET("stack"),
-	NOT_YET("unlock"),
-	NOT_YET("unlock-key"),
-	NOT_YET("update"),
 	NOT_YET("volume"),
 };
 const size_t command_count = ARRAY_LEN(commands);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/check.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/base/time_text.h"
@@ -27,6 +28,31 @@ tree_get(const json_t *tree, const char *path)
 		path += len + (path[len] == '.');
 	}
 	return json_is_null(tree) ? NULL : (json_t *)tree;
+}
+
+void
+tree_set(json_t *tree, const char *path, json_t *v)
+{
+	char name[NAME_MAX_LEN];
+
+	for (;;) {
+		size_t len = strcspn(path, ".");
+		json_t *next;
+
+		check(len < sizeof(name));
+		memcpy(name, path, len);
+		name[len] = '\0';
+		if (path[len] == '\0')
+			break;
+		next = json_object_get(tree, name);
+		if (!json_is_object(next)) {
+			next = json_object();
+			json_object_set_new(tree, name, next);
+		}
+		tree = next;
+		path += len + 1;
+	}
+	json_object_set_new(tree, name, v);
 }
 
 const char *

@@ -16,6 +16,9 @@ double tree_float(const json_t *tree, const char *path);
 bool tree_bool(const json_t *tree, const char *path);
 int64_t tree_time(const json_t *tree, const char *path); /* ns */
 
+/* Puts v there, which is the tree's then; makes the objects on the way. */
+void tree_set(json_t *tree, const char *path, json_t *v);
+
 /* The elements of an array in an order; the array is the caller's. */
 json_t **tree_sorted(const json_t *array, size_t *ret_count,
 		     int (*cmp)(const void *, const void *));

@@ -86,13 +86,12 @@ T(the_number_of_arguments_is_checked_in_dockers_words)
 T(what_is_not_there_yet_is_refused_by_name)
 {
 	static const struct fake_row rows[] = {
-		{ "join host:2377", 1, "",
-		  "swarm join is not supported yet\n" },
-		{ "node rm x", 1, "", "swarm node rm is not supported yet\n" },
-		{ "init --autolock", 1, "",
-		  "--autolock is not supported yet\n" },
-		{ "init --listen-addr", 1, "",
-		  "--listen-addr is not supported yet\n" },
+		{ "stack deploy x", 1, "",
+		  "swarm stack is not supported yet\n" },
+		{ "init --external-ca protocol=cfssl,url=https://x", 1, "",
+		  "--external-ca is not supported yet\n" },
+		{ "ca --rotate --external-ca", 1, "",
+		  "--external-ca is not supported yet\n" },
 		{ "--tls ps", 1, "", "--tls is not supported yet\n" },
 	};
 
@@ -294,7 +293,7 @@ T(completion_offers_what_the_table_has)
 	EQ(fake_run(&f, none, "completion bash"), 0);
 	OK(strstr(f.out, "'service scale')\n\t\tflags=' --detach --help'") !=
 	   NULL);
-	OK(strstr(f.out, "autolock") == NULL);
+	OK(strstr(f.out, "external-ca") == NULL);
 	OK(strstr(f.out, "complete -o default -F _swarm swarm\n") != NULL);
 	fake_fini(&f);
 }

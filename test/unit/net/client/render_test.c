@@ -81,7 +81,6 @@ static const struct fake_answer answers[] = {
 	{ "GET /tasks?filters=%7B%22service%22%3A%7B%22" SERVICE_ID
 	  "%22%3Atrue%7D%7D",
 	  200, tasks, 0 },
-	{ "POST /swarm/init", 200, "\"" NODE_ID "\"", 0 },
 	{ "POST /swarm/leave", 503,
 	  "{\"message\":\"You are attempting to leave\"}", 0 },
 	{ "POST /swarm/leave?force=true", 200, "", 0 },
@@ -211,10 +210,6 @@ T(formats_are_dockers)
 T(changes_are_told_as_docker_does)
 {
 	static const struct fake_row rows[] = {
-		{ "init", 0,
-		  "Swarm initialized: current node (" NODE_ID
-		  ") is now a manager.\n",
-		  "" },
 		{ "leave", 1, "",
 		  "Error response from daemon: You are attempting to leave\n" },
 		{ "leave -f", 0, "Node left the swarm.\n", "" },

@@ -170,6 +170,11 @@ T(create_flags_become_a_spec)
 		  "\"Networks\":[{\"Target\":\"host\"}]" },
 		{ "--constraint node.role==manager img",
 		  "\"Constraints\":[\"node.role==manager\"]" },
+		{ "--placement-pref spread=node.labels.zone "
+		  "--placement-pref spread=node.labels.rack img",
+		  "\"Placement\":{\"Preferences\":[{\"Spread\":{"
+		  "\"SpreadDescriptor\":\"node.labels.zone\"}},{\"Spread\":"
+		  "{\"SpreadDescriptor\":\"node.labels.rack\"}}]}" },
 		{ "--update-parallelism 2 img",
 		  "\"UpdateConfig\":{\"Parallelism\":2" },
 		{ "--update-order start-first img",
@@ -232,6 +237,12 @@ T(create_refuses_what_docker_refuses_with_its_words)
 		{ "-e =x img", "invalid environment variable: =x" },
 		{ "--entrypoint 'a img", "a quote is not closed" },
 		{ "--restart-condition zork img", "invalid value \"zork\"" },
+		{ "--placement-pref zone img",
+		  "placement preference must be of the format \"<strategy>="
+		  "<arg>\"" },
+		{ "--placement-pref pack=zone img",
+		  "unsupported placement preference pack (only spread is "
+		  "supported)" },
 		{ "--secret s img", "--secret is not supported yet" },
 		{ "--zork img", "unknown flag: --zork" },
 	};
@@ -245,6 +256,7 @@ T(update_changes_what_is_named_and_nothing_else)
 		"--name web --replicas 2 -e A=1 -e B=2 --label l=1 "
 		"--mount src=v,dst=/v -p published=80,target=80,mode=host "
 		"--cap-add NET_ADMIN --constraint node.role==manager "
+		"--placement-pref spread=a --placement-pref spread=b "
 		"--host db:10.0.0.1 --limit-memory 64m --ulimit nofile=5 img x";
 	static const struct row rows[] = {
 		{ "web", "\"Replicas\":2" },
@@ -259,8 +271,13 @@ T(update_changes_what_is_named_and_nothing_else)
 		{ "--publish-add published=81,target=80,mode=host web",
 		  "\"PublishedPort\":81" },
 		{ "--cap-drop NET_ADMIN --replicas 5 web", "\"Replicas\":5" },
-		{ "--constraint-rm node.role==manager web",
+		{ "--constraint-rm node.role==manager --placement-pref-rm "
+		  "spread=a --placement-pref-rm spread=b web",
 		  "\"Placement\":{}" },
+		{ "--placement-pref-rm spread=a --placement-pref-add spread=c "
+		  "web",
+		  "\"Preferences\":[{\"Spread\":{\"SpreadDescriptor\":\"b\"}}"
+		  ",{\"Spread\":{\"SpreadDescriptor\":\"c\"}}]" },
 		{ "--host-rm db:10.0.0.1 --host-add x:1.2.3.4 web",
 		  "\"Hosts\":[\"1.2.3.4 x\"]" },
 		{ "--limit-cpu 2 web",
