@@ -136,6 +136,20 @@ unlock(struct daemon *d, const struct effect *f)
 	http_reply(d->http, f->request_id, 200, "application/json", "", 0);
 }
 
+/* Of --init and --join there is nobody to tell but the log. */
+static void
+reply(struct daemon *d, const struct effect *f)
+{
+	if (f->request_id != REQUEST_FIRST)
+		http_reply(d->http, f->request_id, f->status,
+			   "application/json", f->body, f->body_len);
+	else if (f->status == 200)
+		say(SAY_INFO, "this node is in a swarm");
+	else
+		say(SAY_WARN, "not in a swarm yet, trying again: %.*s",
+		    (int)f->body_len, f->body);
+}
+
 static void
 carry_out(struct daemon *d, const struct effect *f)
 {
@@ -144,8 +158,7 @@ carry_out(struct daemon *d, const struct effect *f)
 		store_submit(d->store, f->batch);
 		break;
 	case EFFECT_REPLY:
-		http_reply(d->http, f->request_id, f->status,
-			   "application/json", f->body, f->body_len);
+		reply(d, f);
 		break;
 	case EFFECT_STREAM:
 		streams_piece(d, f);
