@@ -299,7 +299,7 @@ identity_address(struct node *n)
 {
 	const struct addresses *a = &n->identity->addresses;
 	struct identity *i = n->identity;
-	struct addr at;
+	struct addr at = { 0 };
 	struct err e;
 
 	if (addr_choose(a->listen, a->advertise, &n->addrs, n->default_addr,
@@ -355,6 +355,7 @@ identity_listens(struct node *n, const struct link_report *r)
 	snprintf(i->trouble, sizeof(i->trouble), "%s",
 		 str_or(r->err, "the manager's port cannot be opened"));
 	i->listen_at_ms = n->now.mono_ms + LISTEN_AGAIN_MS;
+	join_listen_failed(n, i->trouble);
 }
 
 const char *

@@ -22,6 +22,7 @@ struct dial {
 	char node_id[ID_LEN + 1];
 	uint64_t at_ms, wait_ms;
 	uint64_t link_id; /* the link that is being made; 0: none */
+	bool wanted;	  /* it is a manager still, and there is no link */
 };
 
 static struct dial *
@@ -45,6 +46,7 @@ dial(struct node *n, const char *node_id, const char *addr)
 {
 	struct dial *d = dial_of(n, node_id);
 
+	d->wanted = !str_empty(addr);
 	if (d->link_id != 0 || d->at_ms > n->now.mono_ms || str_empty(addr))
 		return;
 	d->link_id = peers_dial(n, USE_PEER, addr, NULL)->id;
@@ -79,6 +81,8 @@ dial_known(struct node *n)
 void
 mesh_tick(struct node *n)
 {
+	list_each (it, &n->dials)
+		container_of(it, struct dial, link)->wanted = false;
 	if (n->life != LIFE_MEMBER || n->state == NULL)
 		return;
 	if (n->joining)
@@ -100,7 +104,7 @@ mesh_deadline(const struct node *n)
 	list_each (it, &n->dials) {
 		const struct dial *d = container_of(it, struct dial, link);
 
-		if (d->link_id == 0 && !peers_to((struct node *)n, d->node_id))
+		if (d->wanted && d->link_id == 0)
 			at = min_u64(at, d->at_ms);
 	}
 	return at;
