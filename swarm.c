@@ -188,6 +188,9 @@ carry_out(struct daemon *d, const struct effect *f)
 	case EFFECT_GOSSIP:
 		cluster_gossip(d, f->gossip_order);
 		break;
+	case EFFECT_LOGS_MORE:
+		streams_more(d, f);
+		break;
 	case EFFECT_LOGS_STOP:
 		streams_stop(d, f->request_id);
 		break;

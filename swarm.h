@@ -86,7 +86,9 @@ void cluster_trust(struct daemon *d, const struct trust_order *o);
 void cluster_gossip(struct daemon *d, const struct gossip_order *o);
 void cluster_take_locked(struct daemon *d);
 
-/* swarm_streams.c: a log that was read for another node is not any more. */
+/* swarm_streams.c: a log that is read for another node goes on, or is not
+ * read any more. */
+void streams_more(struct daemon *d, const struct effect *f);
 void streams_stop(struct daemon *d, uint64_t request_id);
 
 #endif

@@ -11,6 +11,10 @@
 #include "exec/logs.h"
 #include "exec/say.h"
 
+#define FRAMES_TYPE "application/vnd.docker.multiplexed-stream"
+#define RAW_TYPE "application/vnd.docker.raw-stream"
+#define CREDIT_MAX (UINT64_C(1) << 30)
+
 /* A request that is answered in pieces by something other than the node. */
 struct stream {
 	struct list link;
@@ -18,6 +22,7 @@ struct stream {
 	uint64_t request_id;
 	struct log_stream *logs; /* or */
 	struct upload *upload;
+	int64_t credit; /* of logs for another node: bytes that may come */
 };
 
 static struct stream *
@@ -70,8 +75,10 @@ remote_piece(struct stream *s, const void *p, size_t len, bool ended)
 	struct log_piece piece = { s->request_id, p, len, ended };
 
 	inbox_add_log_piece(&s->d->inbox, &piece);
-	if (ended)
-		stream_free(s);
+	s->credit -= (int64_t)len;
+	if (!ended)
+		return s->credit > 0;
+	stream_free(s);
 	return true;
 }
 
@@ -88,7 +95,7 @@ on_log_piece(void *ctx, const void *p, size_t len, bool ended)
 		room = http_stream(s->d->http, s->request_id, NULL, p, len);
 	if (ended) {
 		http_stream_end(s->d->http, s->request_id);
-		inbox_add_gone(&s->d->inbox, s->request_id);
+		inbox_add_id(&s->d->inbox, EVENT_REQUEST_GONE, s->request_id);
 		stream_free(s);
 	}
 	return room;
@@ -134,13 +141,11 @@ start_logs(struct daemon *d, const struct effect *f)
 	};
 	struct err e;
 
+	s->credit = (int64_t)min_u64(f->log_credit, CREDIT_MAX);
 	/* The headers go out first: with follow there may be no line yet. */
 	if ((f->request_id & REQUEST_REMOTE) == 0)
-		(void)http_stream(
-			d->http, f->request_id,
-			raw ? "application/vnd.docker.raw-stream"
-			    : "application/vnd.docker.multiplexed-stream",
-			"", 0);
+		(void)http_stream(d->http, f->request_id,
+				  raw ? RAW_TYPE : FRAMES_TYPE, "", 0);
 	if (log_stream_open(&config, &f->log_options, f->logs, f->log_count,
 			    &s->logs, &e) < 0) {
 		say(SAY_ERROR, "logs: %s", e.msg);
@@ -245,12 +250,22 @@ answer_images(struct daemon *d, const struct request *r)
 void
 streams_piece(struct daemon *d, const struct effect *f)
 {
-	if (http_stream(d->http, f->request_id, "application/json", f->body,
+	static const char *const types[] = {
+		[STREAM_JSON] = "application/json",
+		[STREAM_FRAMES] = FRAMES_TYPE,
+		[STREAM_RAW] = RAW_TYPE,
+	};
+
+	if (http_stream(d->http, f->request_id, types[f->stream], f->body,
 			f->body_len))
 		return;
+	if (f->stream != STREAM_JSON) {
+		inbox_add_id(&d->inbox, EVENT_STREAM_FULL, f->request_id);
+		return;
+	}
 	/* A watcher that does not read is let go, not waited for. */
 	http_stream_end(d->http, f->request_id);
-	inbox_add_gone(&d->inbox, f->request_id);
+	inbox_add_id(&d->inbox, EVENT_REQUEST_GONE, f->request_id);
 }
 
 void
@@ -265,16 +280,19 @@ on_gone(void *ctx, uint64_t request_id)
 	} else if (s != NULL) {
 		upload_abandon(s->upload);
 	}
-	inbox_add_gone(&d->inbox, request_id);
+	inbox_add_id(&d->inbox, EVENT_REQUEST_GONE, request_id);
 }
 
 void
 on_drained(void *ctx, uint64_t request_id)
 {
-	struct stream *s = stream_find(ctx, request_id);
+	struct daemon *d = ctx;
+	struct stream *s = stream_find(d, request_id);
 
 	if (s != NULL && s->logs != NULL)
 		log_stream_resume(s->logs);
+	else if (s == NULL)
+		inbox_add_id(&d->inbox, EVENT_STREAM_DRAINED, request_id);
 }
 
 void
@@ -282,6 +300,21 @@ streams_logs(struct daemon *d, const struct effect *f)
 {
 	if (!join_logs(d, f))
 		start_logs(d, f);
+}
+
+void
+streams_more(struct daemon *d, const struct effect *f)
+{
+	struct stream *s = stream_find(d, f->request_id);
+	bool waits = s != NULL && s->credit <= 0;
+
+	if (s == NULL || s->logs == NULL)
+		return;
+	s->credit += (int64_t)min_u64(f->log_credit, CREDIT_MAX);
+	if (s->credit > (int64_t)CREDIT_MAX)
+		s->credit = CREDIT_MAX;
+	if (waits && s->credit > 0)
+		log_stream_resume(s->logs);
 }
 
 void

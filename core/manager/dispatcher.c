@@ -203,6 +203,18 @@ dispatcher_free(struct dispatcher *d)
 	mem_free(d);
 }
 
+bool
+dispatcher_route(struct dispatcher *d, const char *node_id,
+		 struct dispatcher_route *ret)
+{
+	const struct worker *w = dispatcher_worker(d, node_id);
+
+	if (w == NULL || w->session == 0)
+		return false;
+	*ret = w->route;
+	return true;
+}
+
 size_t
 dispatcher_sessions(const struct dispatcher *d)
 {

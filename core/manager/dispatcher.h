@@ -150,6 +150,9 @@ void dispatcher_tx(struct dispatcher *d, struct manager *m, struct now now,
 		   size_t max, struct tx *tx);
 void dispatcher_tx_done(struct dispatcher *d, bool applied);
 
+/* The way to a node that has a session; false: it has none. */
+bool dispatcher_route(struct dispatcher *d, const char *node_id,
+		      struct dispatcher_route *ret);
 size_t dispatcher_sessions(const struct dispatcher *d);
 
 #endif

@@ -571,5 +571,6 @@ TYPE(network, "Network",
 TYPE(receipt, "Receipt",
 	EMBED(head, "head", 1, object, object_head_type),
 	U64(status, "Status", 2, INTERNAL),
-	BYTES(body, "Body", 3, INTERNAL));
+	BYTES(body, "Body", 3, INTERNAL),
+	U64(request, "Request", 4, INTERNAL));
 #undef THIS

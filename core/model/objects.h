@@ -476,10 +476,11 @@ struct cluster {
 /*
  * What an API request that changed something was answered, kept for a while:
  * whoever asks again with the same key gets this, and nothing is done twice.
- * Its id is the key, hashed.
+ * Its id is the key.
  */
 struct receipt {
 	struct object head;
+	uint64_t request; /* what was asked, hashed: another is refused */
 	uint64_t status;
 	struct bytes body;
 };

@@ -329,6 +329,41 @@ request_route(const char *method, const char *path_and_query, struct arena *a,
 	return 0;
 }
 
+void
+request_copy(const struct request *r, struct arena *a, struct request *ret)
+{
+	struct kv *query = arena_array(a, r->query.count, sizeof(*query));
+
+	*ret = *r;
+	ret->target = arena_strdup(a, r->target);
+	ret->key = arena_strdup(a, r->key);
+	ret->body =
+		r->body != NULL ? arena_strndup(a, r->body, r->body_len) : NULL;
+	for (uint32_t i = 0; i < r->query.count; i++) {
+		query[i].key = arena_strdup(a, r->query.v[i].key);
+		query[i].value = arena_strdup(a, r->query.v[i].value);
+	}
+	ret->query.v = query;
+}
+
+static bool
+is_key_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool
+request_key_valid(const char *key)
+{
+	size_t len = 0;
+
+	while (key[len] != '\0' && len <= REQUEST_KEY_MAX)
+		if (!is_key_char(key[len++]))
+			return false;
+	return len > 0 && len <= REQUEST_KEY_MAX;
+}
+
 const char *
 request_query(const struct request *r, const char *key)
 {

@@ -64,6 +64,7 @@ enum op_where {
 #define REQUEST_PATH_MAX 16384	 /* bytes, with the query */
 #define REQUEST_FILTERS_MAX 1000 /* values in the filters parameter */
 #define REQUEST_BODY_MAX 4194304 /* bytes; image load streams instead */
+#define REQUEST_KEY_MAX 128	 /* bytes of an Idempotency-Key */
 
 struct request {
 	uint64_t id; /* unique in the life of the daemon; set by the server */
@@ -75,6 +76,10 @@ struct request {
 	size_t body_len;
 	unsigned api_minor; /* 50 for /v1.50; the maximum if not versioned */
 	bool head;	    /* HEAD: the reply's body is not sent */
+	/* The client's Idempotency-Key: asked again with the same one, it is
+	 * done once. Valid, or NULL: none. */
+	const char *key;
+	uint64_t came_ms; /* the node's note of when (mono); 0: now */
 };
 
 #define API_MINOR_MAX 50 /* what docker 28.2 speaks */
@@ -87,6 +92,13 @@ struct request {
  */
 int request_route(const char *method, const char *path_and_query,
 		  struct arena *a, struct request *ret, struct err *e);
+
+/* All that r points at, in a. */
+void request_copy(const struct request *r, struct arena *a,
+		  struct request *ret);
+
+/* 1 to REQUEST_KEY_MAX of A-Z a-z 0-9 _ and -. */
+bool request_key_valid(const char *key);
 
 /* Query parameters, by Docker's rules (facts 12.1). */
 const char *request_query(const struct request *r, const char *key); /* "" */

@@ -276,7 +276,7 @@ on_random(struct node *n, void *ctx, const struct trust_report *r)
 	tx_put(&tx, to, c->head.version.index);
 	p = proposal_new(PROPOSAL_INTERNAL);
 	if (change_propose(n, &tx, p, &e) < 0)
-		proposal_free(p);
+		proposal_free(n, p);
 	tx_fini(&tx);
 }
 

@@ -8,6 +8,7 @@
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "core/manager/ca.h"
+#include "core/manager/receipt.h"
 #include "core/node/node_impl.h"
 
 #define RETRY_FREE 3 /* failures in a row before waiting */
@@ -24,10 +25,12 @@ proposal_new(enum proposal_kind kind)
 }
 
 void
-proposal_free(struct proposal *p)
+proposal_free(struct node *n, struct proposal *p)
 {
 	list_remove(&p->link);
 	buf_fini(&p->body);
+	mem_free(p->key);
+	waiter_free(n, p->again);
 	mem_free(p);
 }
 
@@ -99,9 +102,20 @@ internal_done(struct node *n, const struct proposal *p, int result)
 		n->internal_retry_ms = n->now.mono_ms + RETRY_MS;
 }
 
+/* Nobody can tell what became of it, or (made: false) nothing did. */
 static void
-request_done(struct node *n, const struct proposal *p, int result,
-	     const char *why)
+request_lost(struct node *n, struct proposal *p, bool made)
+{
+	struct waiter *again = p->again;
+
+	if (p->request_id == 0)
+		return; /* who asked is gone */
+	p->again = NULL;
+	request_again(n, p->request_id, again, made);
+}
+
+static void
+request_done(struct node *n, struct proposal *p, int result, const char *why)
 {
 	struct control_reply refused = { 0 };
 
@@ -109,6 +123,12 @@ request_done(struct node *n, const struct proposal *p, int result,
 		effect_reply(n, p->request_id, p->status, &p->body);
 		return;
 	}
+	if (result == -ECANCELED) {
+		request_lost(n, p, false);
+		return;
+	}
+	if (p->key != NULL && request_receipt(n, p->request_id, p->key))
+		return; /* the same was asked for, and was done first */
 	control_refused(result, why, &refused);
 	effect_reply(n, p->request_id, refused.status, &refused.body);
 	control_reply_fini(&refused);
@@ -124,7 +144,7 @@ proposal_done(struct node *n, struct proposal *p, int result, const char *why)
 		p->done(n, p->ctx, result, why);
 	else
 		internal_done(n, p, result);
-	proposal_free(p);
+	proposal_free(n, p);
 }
 
 static struct proposal *
@@ -156,14 +176,12 @@ change_lost(struct node *n)
 {
 	struct proposal *p;
 
+	logs_lost(n);
 	while ((p = first_proposal(n)) != NULL) {
 		n->proposal_count--;
 		list_remove(&p->link);
 		if (p->kind == PROPOSAL_REQUEST)
-			effect_error(n, p->request_id, 503,
-				     "the manager gave up its office while "
-				     "the change was on its way: it may or "
-				     "may not have been made");
+			request_lost(n, p, true);
 		else if (p->kind == PROPOSAL_CALL)
 			p->done(n, p->ctx, -EAGAIN,
 				"the manager gave up its office");
@@ -171,7 +189,7 @@ change_lost(struct node *n)
 			n->internal_open--;
 		if (p->kind == PROPOSAL_STATUS)
 			statuses_done(n, false);
-		proposal_free(p);
+		proposal_free(n, p);
 	}
 	n->internal_failed = 0;
 	n->internal_retry_ms = 0;
@@ -303,7 +321,7 @@ propose_part(struct node *n, const struct tx *part, enum proposal_kind kind)
 	int r = change_propose(n, part, p, &e);
 
 	if (r < 0)
-		proposal_free(p);
+		proposal_free(n, p);
 	return r;
 }
 
@@ -342,6 +360,16 @@ propose_internal(struct node *n, struct tx *tx, enum proposal_kind kind)
 		statuses_done(n, false);
 }
 
+/* What was answered long ago is forgotten. */
+static void
+prune_receipts(struct node *n, struct tx *tx)
+{
+	if (n->now.mono_ms < n->receipts_at_ms)
+		return;
+	receipt_prune(n->state, n->now, tx);
+	n->receipts_at_ms = n->now.mono_ms + receipt_wait_ms(n->state);
+}
+
 static bool
 controllers_are_due(const struct node *n)
 {
@@ -376,6 +404,8 @@ change_internal(struct node *n)
 		else
 			n->manager_dirty = true;
 	}
+	if (tx.count == 0)
+		prune_receipts(n, &tx);
 	propose_internal(n, &tx, kind);
 	tx_fini(&tx);
 }

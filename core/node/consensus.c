@@ -272,32 +272,42 @@ struct held_read {
 	uint64_t seq, request_id;
 	int status;
 	struct buf body;
+	struct waiter *again; /* or NULL */
 };
 
 static void
-held_free(struct held_read *h)
+held_free(struct node *n, struct held_read *h)
 {
 	list_remove(&h->link);
+	waiter_free(n, h->again);
 	buf_fini(&h->body);
 	mem_free(h);
 }
 
 void
-consensus_reply(struct node *n, uint64_t request_id, int status,
+consensus_reply(struct node *n, const struct request *r, int status,
 		struct buf *body)
 {
+	struct waiter *again = NULL;
 	struct held_read *h;
 	uint64_t seq;
 
-	if (consensus_voters(n) <= 1 || raft_read(n->raft, &seq) < 0) {
-		effect_reply(n, request_id, status, body);
+	if (consensus_voters(n) <= 1) {
+		effect_reply(n, r->id, status, body);
+		return;
+	}
+	if ((r->id & REQUEST_FOREIGN) == 0)
+		again = waiter_new(n, r);
+	if (raft_read(n->raft, &seq) < 0) {
+		request_again(n, r->id, again, false);
 		return;
 	}
 	h = mem_new(sizeof(*h));
 	h->seq = seq;
-	h->request_id = request_id;
+	h->request_id = r->id;
 	h->status = status;
 	h->body = *body;
+	h->again = again;
 	*body = (struct buf){ 0 };
 	list_append(&n->held_reads, &h->link);
 }
@@ -311,7 +321,7 @@ reads_confirmed(struct node *n, uint64_t seq)
 		if (h->seq > seq)
 			return;
 		effect_reply(n, h->request_id, h->status, &h->body);
-		held_free(h);
+		held_free(n, h);
 	}
 }
 
@@ -323,10 +333,9 @@ reads_failed(struct node *n, uint64_t seq)
 
 		if (h->seq > seq)
 			return;
-		effect_error(n, h->request_id, 503,
-			     "the manager gave up its office while it "
-			     "answered: nothing was changed; try again");
-		held_free(h);
+		request_again(n, h->request_id, h->again, false);
+		h->again = NULL;
+		held_free(n, h);
 	}
 }
 
@@ -350,7 +359,7 @@ consensus_forget_read(struct node *n, uint64_t request_id)
 		struct held_read *h = container_of(it, struct held_read, link);
 
 		if (h->request_id == request_id)
-			held_free(h);
+			held_free(n, h);
 	}
 }
 

@@ -6,6 +6,7 @@
 #ifndef CORE_NODE_CONSENSUS_H
 #define CORE_NODE_CONSENSUS_H
 
+#include "core/model/request.h"
 #include "core/node/rpc.h"
 
 /* ---- consensus.c ------------------------------------------------------- */
@@ -21,8 +22,9 @@ void consensus_on_gone(struct node *n, const struct sender *from,
 /*
  * Answers a request from the tables as they are now, once it is certain that
  * this node was the leader when it asked (6.4); takes over body. Alone: now.
+ * Where it turns out that it was not, the request is asked again.
  */
-void consensus_reply(struct node *n, uint64_t request_id, int status,
+void consensus_reply(struct node *n, const struct request *r, int status,
 		     struct buf *body);
 void consensus_reads(struct node *n);
 void consensus_forget_read(struct node *n, uint64_t request_id);

@@ -137,6 +137,18 @@ dispatch_route_down(struct node *n, const struct route *r)
 		dispatcher_route_down(n->dispatcher, &route, n->now);
 }
 
+bool
+dispatch_route(struct node *n, const char *node_id, struct route *ret)
+{
+	struct dispatcher_route r;
+
+	if (n->dispatcher == NULL ||
+	    !dispatcher_route(n->dispatcher, node_id, &r))
+		return false;
+	*ret = (struct route){ r.link, r.relayed, r.relay };
+	return true;
+}
+
 /* The leader does not see the links of other managers: it is told. */
 void
 dispatch_link_down(struct node *n, const struct peer_link *l)

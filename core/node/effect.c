@@ -27,6 +27,10 @@ effect_reply(struct node *n, uint64_t request_id, int status,
 	if (request_id == 0)
 		return; /* who asked is gone */
 	check(status >= 100);
+	if ((request_id & REQUEST_FOREIGN) != 0) {
+		foreign_reply(n, request_id, status, body);
+		return;
+	}
 	if (request_id == REQUEST_FIRST)
 		first_answered(n, status);
 	e = effect_add(n, EFFECT_REPLY);
@@ -64,19 +68,49 @@ effect_disk_full(struct node *n, uint64_t request_id)
 }
 
 void
-effect_stream(struct node *n, uint64_t request_id, const void *p, size_t len)
+effect_stream(struct node *n, uint64_t request_id, enum stream_kind kind,
+	      const void *p, size_t len)
 {
-	struct effect *e = effect_add(n, EFFECT_STREAM);
+	struct effect *e;
 
+	if ((request_id & REQUEST_FOREIGN) != 0) {
+		foreign_stream(n, request_id, kind == STREAM_RAW, p, len);
+		return;
+	}
+	e = effect_add(n, EFFECT_STREAM);
 	e->request_id = request_id;
+	e->stream = kind;
 	e->body = len > 0 ? arena_dup(&n->step_arena, p, len) : "";
 	e->body_len = len;
 }
 
 void
+effect_stream_error(struct node *n, uint64_t request_id, const char *why)
+{
+	uint32_t len = (uint32_t)strlen(why);
+	char head[8] = { 3,
+			 0,
+			 0,
+			 0,
+			 (char)(len >> 24),
+			 (char)(len >> 16),
+			 (char)(len >> 8),
+			 (char)len };
+	struct buf frame = { 0 };
+
+	buf_put(&frame, head, sizeof(head));
+	buf_put(&frame, why, len);
+	effect_stream(n, request_id, STREAM_FRAMES, frame.p, frame.len);
+	buf_fini(&frame);
+}
+
+void
 effect_stream_end(struct node *n, uint64_t request_id)
 {
-	effect_add(n, EFFECT_STREAM_END)->request_id = request_id;
+	if ((request_id & REQUEST_FOREIGN) != 0)
+		foreign_stream_end(n, request_id);
+	else
+		effect_add(n, EFFECT_STREAM_END)->request_id = request_id;
 }
 
 /* ---- orders ----------------------------------------------------------------

@@ -131,7 +131,7 @@ store(struct node *n, struct enrolment *x)
 	else if (!put_renewed(n, x, &tx))
 		(void)err_set(&e, -EAGAIN, "the node is another one by now");
 	if (tx.count == 0 || change_propose(n, &tx, p, &e) < 0) {
-		proposal_free(p);
+		proposal_free(n, p);
 		refuse(n, x, -EAGAIN, e.msg);
 	}
 	tx_fini(&tx);
@@ -323,7 +323,7 @@ write_down(struct node *n, const struct node_object *o, struct err *e)
 	put_gone(n, o, &tx);
 	r = change_propose(n, &tx, p, e);
 	if (r < 0)
-		proposal_free(p);
+		proposal_free(n, p);
 	tx_fini(&tx);
 	return r;
 }

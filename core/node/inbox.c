@@ -47,33 +47,18 @@ inbox_add(struct inbox *in, enum event_type type)
 }
 
 void
-inbox_add_gone(struct inbox *in, uint64_t request_id)
+inbox_add_id(struct inbox *in, enum event_type type, uint64_t request_id)
 {
-	add(in, EVENT_REQUEST_GONE)->ev.request_id = request_id;
-}
-
-static struct kvs
-copy_kvs(const struct kvs *m, struct arena *a)
-{
-	struct kvs copy = { arena_array(a, m->count, sizeof(*m->v)), m->count };
-
-	for (uint32_t i = 0; i < m->count; i++) {
-		copy.v[i].key = arena_strdup(a, m->v[i].key);
-		copy.v[i].value = arena_strdup(a, m->v[i].value);
-	}
-	return copy;
+	add(in, type)->ev.request_id = request_id;
 }
 
 void
 inbox_add_request(struct inbox *in, const struct request *r)
 {
 	struct waiting *w = add(in, EVENT_REQUEST);
-	struct request *copy = arena_dup(&w->arena, r, sizeof(*r));
+	struct request *copy = arena_alloc(&w->arena, sizeof(*copy));
 
-	copy->target = arena_strdup(&w->arena, r->target);
-	copy->query = copy_kvs(&r->query, &w->arena);
-	if (r->body != NULL)
-		copy->body = arena_strndup(&w->arena, r->body, r->body_len);
+	request_copy(r, &w->arena, copy);
 	w->ev.request = copy;
 }
 

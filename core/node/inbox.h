@@ -20,7 +20,8 @@ void inbox_init(struct inbox *in);
 void inbox_fini(struct inbox *in);
 
 void inbox_add(struct inbox *in, enum event_type type);
-void inbox_add_gone(struct inbox *in, uint64_t request_id);
+/* An event with a request_id. */
+void inbox_add_id(struct inbox *in, enum event_type type, uint64_t request_id);
 void inbox_add_request(struct inbox *in, const struct request *r);
 void inbox_add_report(struct inbox *in, const struct runner_report *r);
 void inbox_add_link(struct inbox *in, const struct link_report *r);

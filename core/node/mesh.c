@@ -156,6 +156,8 @@ peers_link_down(struct node *n, struct peer_link *l,
 		join_link_down(n, l, r);
 	session_link_down(n, l);
 	dispatch_link_down(n, l);
+	forward_link_down(n, l->id);
+	logs_route_down(n, &(struct route){ .link = l->id });
 }
 
 void
@@ -177,4 +179,5 @@ void
 rpc_route_down(struct node *n, const struct route *r)
 {
 	dispatch_route_down(n, r);
+	logs_route_down(n, r);
 }

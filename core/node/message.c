@@ -13,7 +13,8 @@ NAMES(message_kind,
 	"hello", "done", "enroll", "renew", "enrolled", "raft", "raft-join",
 	"raft-gone", "leave", "request", "reply", "request-gone", "session",
 	"heartbeat", "statuses", "settings", "assign", "session-lost", "logs",
-	"log-piece", "logs-stop", "relay", "heard");
+	"log-piece", "logs-stop", "relay", "heard",
+	"more");
 
 #define THIS struct hello_body
 LOCAL_TYPE(hello_body, "Hello",
@@ -109,7 +110,9 @@ LOCAL_TYPE(request_body, "Request",
 LOCAL_TYPE(reply_body, "Reply",
 	U64(status, "Status", 1, 0),
 	BYTES(body, "Body", 2, 0),
-	BOOL(ended, "Ended", 3, 0));
+	BOOL(ended, "Ended", 3, 0),
+	BOOL(more, "More", 4, 0),
+	BOOL(raw, "Raw", 5, 0));
 #undef THIS
 
 #define THIS struct session_body
@@ -194,7 +197,8 @@ LOCAL_TYPE(logs_body, "Logs",
 	I64(tail, "Tail", 11, 0),
 	BYTES(piece, "Piece", 12, 0),
 	BOOL(last, "Last", 13, 0),
-	STRING(why, "Why", 14, 0));
+	STRING(why, "Why", 14, 0),
+	U64(credit, "Credit", 15, 0));
 #undef THIS
 
 #define THIS struct relay_body
@@ -252,6 +256,7 @@ static const size_t needs[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_LOGS_STOP] = offsetof(struct message, logs),
 	[MESSAGE_RELAY] = offsetof(struct message, relay),
 	[MESSAGE_HEARD] = offsetof(struct message, heartbeat),
+	[MESSAGE_MORE] = offsetof(struct message, logs),
 };
 
 static bool

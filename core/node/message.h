@@ -55,6 +55,9 @@ enum message_kind {
 
 	MESSAGE_HEARD, /* manager: so am I, and when the next one is due */
 
+	MESSAGE_MORE, /* who reads has taken so much, and more may come: of a
+			 REPLY in pieces (call), or of LOG_PIECEs (stream) */
+
 	MESSAGE_KIND_COUNT,
 };
 
@@ -123,6 +126,8 @@ struct reply_body {
 	uint64_t status; /* 0: a piece of a stream */
 	struct bytes body;
 	bool ended; /* of a stream */
+	bool more;  /* of a long body: the next one brings more of it */
+	bool raw;   /* of a stream: a terminal's bytes, no frames */
 };
 
 struct session_body {
@@ -186,6 +191,7 @@ struct logs_body {
 	struct bytes piece;
 	bool last;
 	const char *why; /* with last: why it is not whole; or NULL */
+	uint64_t credit; /* LOGS, MORE: bytes that may be sent (in addition) */
 };
 
 struct relay_body {

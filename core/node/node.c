@@ -73,7 +73,6 @@ node_new(const struct node_config *config, struct now now)
 	list_init(&n->spent_orders);
 	list_init(&n->held_orders);
 	list_init(&n->proposals);
-	list_init(&n->waiters);
 	list_init(&n->watchers);
 	list_init(&n->dials);
 	list_init(&n->trust_asked);
@@ -85,6 +84,8 @@ node_new(const struct node_config *config, struct now now)
 	n->roles_at_ms = UINT64_MAX;
 	peers_init(n);
 	rpc_init(n);
+	forward_init(n);
+	logs_init(n);
 	n->batch_seq = 1;
 	if (config->locked)
 		n->life = LIFE_LOCKED;
@@ -105,7 +106,8 @@ node_free(struct node *n)
 	join_fini(n);
 	enrol_fini(n);
 	swarm_update_fini(n);
-	request_fini(n);
+	logs_fini(n);
+	forward_fini(n);
 	watch_fini(n);
 	member_fini(n);
 	rpc_fini(n);
@@ -190,10 +192,17 @@ take_event(struct node *n, const struct event *ev)
 	case EVENT_ADDRESSES:
 		on_addresses(n, ev);
 		return;
+	case EVENT_LOG_PIECE:
+		feed_piece(n, ev->log_piece);
+		return;
+	case EVENT_STREAM_FULL:
+	case EVENT_STREAM_DRAINED:
+		logs_room(n, ev->request_id, ev->type == EVENT_STREAM_DRAINED);
+		forward_room(n, ev->request_id,
+			     ev->type == EVENT_STREAM_DRAINED);
+		return;
 	case EVENT_GOSSIP:
 		alive_packet(n, ev->gossip);
-		return;
-	case EVENT_LOG_PIECE:
 		return;
 	case EVENT_STOP:
 		consensus_stop(n);
@@ -236,7 +245,9 @@ settle(struct node *n)
 	alive_step(n);
 	dispatch_step(n);
 	session_report(n);
-	request_waiters(n);
+	feed_step(n);
+	logs_tick(n);
+	forward_step(n);
 	change_internal(n);
 	dispatch_step(n);
 	member_force_step(n);
@@ -273,10 +284,11 @@ node_next(struct node *n, struct effect *ret)
 uint64_t
 node_deadline(const struct node *n)
 {
-	uint64_t at = min_u64(watch_deadline(n), request_deadline(n));
+	uint64_t at = min_u64(watch_deadline(n), forward_deadline(n));
 
 	at = min_u64(at, disk_deadline(n));
 	at = min_u64(at, rpc_deadline(n));
+	at = min_u64(at, logs_deadline(n));
 	at = min_u64(at, mesh_deadline(n));
 	at = min_u64(at, first_deadline(n));
 	at = min_u64(at, join_deadline(n));
@@ -299,6 +311,10 @@ node_deadline(const struct node *n)
 					 n->internal_retry_ms));
 	if (n->manager != NULL && n->internal_open == 0 && n->manager_dirty)
 		at = min_u64(at, n->internal_retry_ms);
+	if (n->manager != NULL && n->internal_open == 0 &&
+	    state_count(n->state, OBJECT_RECEIPT) > 0)
+		at = min_u64(at,
+			     max_u64(n->receipts_at_ms, n->internal_retry_ms));
 	return at;
 }
 

@@ -46,7 +46,9 @@ enum event_type {
 	EVENT_TRUST,	    /* an order for keys and certificates was done */
 	EVENT_GOSSIP,	    /* a packet came, or an address refused one */
 	EVENT_LOG_PIECE,    /* of a log that is read for another node */
-	EVENT_ADDRESSES,    /* this host has others than it had */
+	EVENT_STREAM_FULL,  /* request_id: its client reads too slowly */
+	EVENT_STREAM_DRAINED, /* and has caught up */
+	EVENT_ADDRESSES,      /* this host has others than it had */
 	EVENT_STOP, /* the program is to end: answered by EFFECT_STOPPED */
 };
 
@@ -70,9 +72,9 @@ struct log_piece {
 
 struct event {
 	enum event_type type;
-	uint64_t batch_seq;			    /* PERSISTED */
-	const struct request *request;		    /* REQUEST; for the call */
-	uint64_t request_id;			    /* REQUEST_GONE */
+	uint64_t batch_seq;	       /* PERSISTED */
+	const struct request *request; /* REQUEST; for the call */
+	uint64_t request_id; /* REQUEST_GONE, STREAM_FULL, STREAM_DRAINED */
 	const struct runner_report *report;	    /* RUNNER; for the call */
 	const struct node_description *description; /* DESCRIPTION */
 	/* for the call, each of them */
@@ -97,12 +99,18 @@ enum effect_type {
 	EFFECT_LINK,	    /* an order for the links */
 	EFFECT_TRUST,	    /* an order for keys and certificates */
 	EFFECT_GOSSIP,	    /* an order for the gossip socket */
+	EFFECT_LOGS_MORE,   /* request_id (REQUEST_REMOTE): log_credit more
+			       bytes may come; past that it waits */
 	EFFECT_LOGS_STOP,   /* request_id (REQUEST_REMOTE): nobody reads it */
 	EFFECT_UNLOCK,	    /* unlock_key opens the store: make another node of
 			       it and free this one, and reply to request_id with
 			       200; if it does not open, with 401 and why */
 	EFFECT_STOPPED,	    /* the program may end */
 };
+
+/* JSON: a client that does not read is let go. The others are logs: whoever
+ * sends is told to wait (EVENT_STREAM_FULL) and to go on. */
+enum stream_kind { STREAM_JSON = 1, STREAM_FRAMES, STREAM_RAW };
 
 enum gossip_verb {
 	GOSSIP_OPEN = 1, /* at addr, with keys; again: with other keys */
@@ -144,13 +152,15 @@ struct effect {
 	enum effect_type type;
 	const struct batch *batch; /* the driver's to free: batch_free() */
 	uint64_t request_id;
-	int status;	  /* REPLY: HTTP's */
-	const char *body; /* REPLY, STREAM */
+	int status;		 /* REPLY: HTTP's */
+	enum stream_kind stream; /* STREAM */
+	const char *body;	 /* REPLY, STREAM */
 	size_t body_len;
 	const struct log_source *logs; /* LOGS */
 	size_t log_count;
 	struct log_options log_options;
-	bool log_endless; /* LOGS: more tasks may join: a followed service */
+	bool log_endless;    /* LOGS: more tasks may join: a followed service */
+	uint64_t log_credit; /* LOGS (REQUEST_REMOTE), LOGS_MORE: bytes */
 	const struct runner_order *order; /* RUNNER */
 	const struct port_wish *ports;	  /* PORTS */
 	size_t port_count;

@@ -9,15 +9,15 @@
 #include "core/manager/control.h"
 #include "core/manager/manager.h"
 #include "core/node/consensus.h"
+#include "core/node/forward.h"
 #include "core/node/identity.h"
+#include "core/node/logs.h"
 #include "core/node/node.h"
 #include "core/node/peers.h"
 #include "core/node/rpc.h"
 #include "core/node/session.h"
 
 #define BATCHES_MAX 2	       /* on their way to the disk */
-#define WAITING_MAX 256	       /* requests until there is a leader */
-#define WAITING_MS 10000       /* how long each */
 #define WATCHERS_MAX 512       /* event streams and followed logs */
 #define PROPOSALS_MAX 4096     /* requests' changes on their way */
 #define RECENT_MAX 256	       /* past changes, for events since */
@@ -67,17 +67,11 @@ struct proposal {
 	uint64_t request_id; /* REQUEST; 0: nobody waits any more */
 	int status;
 	struct buf body;
+	char *key;	      /* of the receipt that it puts; or NULL */
+	struct waiter *again; /* asks once more if nobody can tell; or NULL */
 	/* CALL */
 	void (*done)(struct node *n, void *ctx, int result, const char *why);
 	void *ctx;
-};
-
-/* A request that waits for a leader. */
-struct waiter {
-	struct list link;
-	uint64_t until_ms;
-	struct arena arena;
-	struct request request;
 };
 
 /* A stream of events, or a log that is followed. */
@@ -190,8 +184,14 @@ struct node {
 	bool manager_dirty;
 
 	/* requests */
-	struct list waiters;
-	uint32_t waiter_count;
+	struct list waiters, foreign; /* forward.c, foreign.c */
+	uint32_t waiter_count, foreign_count;
+	size_t waiter_bytes;
+	uint64_t foreign_next;
+	uint64_t receipts_at_ms;      /* look for old ones then */
+	struct list log_reads, feeds; /* logs.c, feed.c */
+	size_t log_read_count, feed_count;
+	uint64_t feed_next, logs_at_ms;
 	struct list watchers;
 	uint32_t watcher_count;
 	uint64_t leaver; /* the request that leaves; 0: none */
@@ -243,8 +243,10 @@ void effect_reply(struct node *n, uint64_t request_id, int status,
 void effect_error(struct node *n, uint64_t request_id, int status,
 		  const char *fmt, ...) printf_like(4, 5);
 void effect_disk_full(struct node *n, uint64_t request_id);
-void effect_stream(struct node *n, uint64_t request_id, const void *p,
-		   size_t len);
+void effect_stream(struct node *n, uint64_t request_id, enum stream_kind kind,
+		   const void *p, size_t len);
+/* A frame that says why the log ends here. */
+void effect_stream_error(struct node *n, uint64_t request_id, const char *why);
 void effect_stream_end(struct node *n, uint64_t request_id);
 void effect_order(struct node *n, const struct runner_order *o);
 void effect_release_orders(struct node *n);
@@ -270,21 +272,22 @@ void change_forget(struct node *n, uint64_t request_id);
 void change_lost(struct node *n);
 void change_waits(struct node *n); /* the disk is full: who asked is told */
 struct proposal *proposal_new(enum proposal_kind kind);
-void proposal_free(struct proposal *p);
+void proposal_free(struct node *n, struct proposal *p);
 
 /* request.c */
 void request_take(struct node *n, const struct request *r);
-void request_waiters(struct node *n);
+/* This node leads: the answer may take its time. */
+void request_answer(struct node *n, const struct request *r);
+/* The answer that the receipt of key keeps; false: there is none. */
+bool request_receipt(struct node *n, uint64_t request_id, const char *key);
+/* It is no manager: says what it is. */
+void request_refuse(struct node *n, uint64_t request_id);
+bool request_is_for_leader(enum op op);
 void request_gone(struct node *n, uint64_t request_id);
-void request_fini(struct node *n);
 struct control_env request_env(struct node *n);
-/* All of r, in a. */
-void request_copy(const struct request *r, struct arena *a,
-		  struct request *ret);
 /* As the leader: from the tables, or a proposal. secrets may be NULL. */
 void request_decide(struct node *n, const struct request *r,
 		    const struct control_secrets *secrets);
-uint64_t request_deadline(const struct node *n);
 
 /* trust.c: fn is called with the report, in a later step, or never again. */
 typedef void (*trust_done)(struct node *n, void *ctx,

@@ -2,25 +2,36 @@
  * request.c - what the API asks: told to the part that answers. Each request
  * ends exactly once, or is forgotten when who asked is gone.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
+#include "core/base/str.h"
+#include "core/manager/receipt.h"
 #include "core/node/node_impl.h"
 
-#define NOT_A_MANAGER                                                          \
+#define NOT_IN_SWARM                                                           \
 	"This node is not a swarm manager. Use \"docker swarm init\" or "      \
 	"\"docker swarm join\" to connect this node to swarm and try again."
+#define A_WORKER                                                               \
+	"This node is not a swarm manager. Worker nodes can't be used to "     \
+	"view or modify cluster state. Please run this command on a manager "  \
+	"node or promote the current node to a manager."
+#define LOCKED                                                                 \
+	"Swarm is encrypted and needs to be unlocked before it can be used. "  \
+	"Please use \"docker swarm unlock\" to unlock it."
+#define ON_ITS_WAY "This node is on its way into a swarm: try again in a moment"
+#define LEAVING "This node is leaving the swarm"
+#define OTHER_REQUEST                                                          \
+	"the Idempotency-Key %s was used for another request: each request "   \
+	"needs one of its own"
 #define ALREADY_MEMBER                                                         \
 	"This node is already part of a swarm. Use \"docker swarm leave\" to " \
 	"leave this swarm and join another one."
 #define BEGINNING                                                              \
 	"This node is about to begin or to join a swarm already: wait for "    \
 	"the answer"
-#define NO_LEADER                                                              \
-	"rpc error: code = Unknown desc = The swarm does not have a leader. "  \
-	"It's possible that too few managers are online. Make sure more than " \
-	"half of the managers are online."
 
 static const char *
 local_state(const struct node *n)
@@ -80,20 +91,6 @@ request_env(struct node *n)
 	if (n->agent != NULL)
 		env.containers = agent_count(n->agent, &env.containers_running);
 	return env;
-}
-
-void
-request_copy(const struct request *r, struct arena *a, struct request *ret)
-{
-	*ret = *r;
-	ret->target = arena_strdup(a, r->target);
-	ret->body =
-		r->body != NULL ? arena_strndup(a, r->body, r->body_len) : NULL;
-	ret->query.v = arena_array(a, r->query.count, sizeof(*r->query.v));
-	for (uint32_t i = 0; i < r->query.count; i++) {
-		ret->query.v[i].key = arena_strdup(a, r->query.v[i].key);
-		ret->query.v[i].value = arena_strdup(a, r->query.v[i].value);
-	}
 }
 
 /* ---- who answers ------------------------------------------------------------
@@ -160,12 +157,46 @@ needs_of(enum op op)
 /* ---- answering
  * --------------------------------------------------------------- */
 
+/* The change and its receipt are one. */
+static void
+add_receipt(struct proposal *p, const struct request *r,
+	    struct control_reply *reply)
+{
+	if (str_empty(r->key) || !request_is_write(r->op))
+		return;
+	receipt_put(&reply->tx, r, reply->status, reply->body.p,
+		    reply->body.len);
+	p->key = mem_strdup(r->key);
+}
+
+/* Where others may lead next, what changes something is kept to be asked of
+ * them; other managers keep theirs themselves. */
+static struct proposal *
+proposal_for(struct node *n, const struct request *r,
+	     struct control_reply *reply)
+{
+	struct proposal *p = proposal_new(PROPOSAL_REQUEST);
+	bool kept = consensus_voters(n) > 1 && r->id != 0 &&
+		    (r->id & REQUEST_FOREIGN) == 0;
+
+	p->request_id = r->id;
+	if (kept)
+		p->again = waiter_new(n, r);
+	add_receipt(p, kept ? &p->again->request : r, reply);
+	p->status = reply->status;
+	p->body = reply->body;
+	reply->body = (struct buf){ 0 };
+	reply->tx.wall_ns = n->now.wall_ns;
+	return p;
+}
+
 static void
 propose_for(struct node *n, const struct request *r,
 	    struct control_reply *reply)
 {
 	struct proposal *p;
 	struct err e;
+	int code;
 
 	if (n->disk_full) {
 		effect_disk_full(n, r->id);
@@ -178,38 +209,73 @@ propose_for(struct node *n, const struct request *r,
 			     PROPOSALS_MAX);
 		return;
 	}
-	p = proposal_new(PROPOSAL_REQUEST);
-	p->request_id = r->id;
-	p->status = reply->status;
-	p->body = reply->body;
-	reply->body = (struct buf){ 0 };
-	reply->tx.wall_ns = n->now.wall_ns;
-	if (change_propose(n, &reply->tx, p, &e) == 0)
+	p = proposal_for(n, r, reply);
+	code = change_propose(n, &reply->tx, p, &e);
+	if (code == 0)
 		return;
-	proposal_free(p);
-	effect_error(n, r->id, 503, "%s", e.msg);
+	if (code == -EAGAIN) {
+		request_again(n, r->id, p->again, false);
+		p->again = NULL;
+	} else {
+		effect_error(n, r->id, 503, "%s", e.msg);
+	}
+	proposal_free(n, p);
+}
+
+bool
+request_receipt(struct node *n, uint64_t request_id, const char *key)
+{
+	const struct receipt *o = state_get(n->state, OBJECT_RECEIPT, key);
+	struct buf body = { 0 };
+
+	if (o == NULL)
+		return false;
+	buf_put(&body, o->body.p, o->body.len);
+	effect_reply(n, request_id, (int)o->status, &body);
+	buf_fini(&body);
+	return true;
+}
+
+/* It was done before, if it has a key that says so. */
+static bool
+was_done(struct node *n, const struct request *r)
+{
+	const struct receipt *o;
+
+	if (str_empty(r->key) || !request_is_write(r->op))
+		return false;
+	o = receipt_find(n->state, r);
+	if (o == NULL)
+		return false;
+	if (receipt_is_of(o, r))
+		return request_receipt(n, r->id, r->key);
+	effect_error(n, r->id, 422, OTHER_REQUEST, r->key);
+	return true;
 }
 
 void
 request_decide(struct node *n, const struct request *r,
 	       const struct control_secrets *secrets)
 {
-	struct control_env env = request_env(n);
+	struct control_env env;
 	struct control_reply reply = { 0 };
 
+	if (was_done(n, r))
+		return;
+	env = request_env(n);
 	env.secrets = secrets;
 	control_request(&env, r, &reply);
 	if (reply.propose)
 		propose_for(n, r, &reply);
-	else if (needs_of(r->op) == NEEDS_MANAGER)
-		consensus_reply(n, r->id, reply.status, &reply.body);
+	else if (request_is_for_leader(r->op))
+		consensus_reply(n, r, reply.status, &reply.body);
 	else
 		effect_reply(n, r->id, reply.status, &reply.body);
 	control_reply_fini(&reply);
 }
 
-static void
-answer(struct node *n, const struct request *r)
+void
+request_answer(struct node *n, const struct request *r)
 {
 	if (r->op == OP_SERVICE_LOGS || r->op == OP_TASK_LOGS)
 		watch_logs(n, r);
@@ -270,68 +336,57 @@ special(struct node *n, const struct request *r)
 		containers(n, r);
 }
 
-/* ---- waiting for a leader
- * ----------------------------------------------------- */
+/* ---- the door ------------------------------------------------------------ */
+
+bool
+request_is_for_leader(enum op op)
+{
+	return needs_of(op) == NEEDS_MANAGER;
+}
+
+void
+request_refuse(struct node *n, uint64_t request_id)
+{
+	const char *why = NOT_IN_SWARM;
+
+	switch (n->life) {
+	case LIFE_NONE:
+	case LIFE_MEMBER:
+		break;
+	case LIFE_WORKER:
+		why = A_WORKER;
+		break;
+	case LIFE_LEAVING:
+		why = LEAVING;
+		break;
+	case LIFE_BEGINNING:
+		why = ON_ITS_WAY;
+		break;
+	case LIFE_LOCKED:
+		why = LOCKED;
+		break;
+	}
+	effect_error(n, request_id, 503, "%s", why);
+}
 
 static void
 wait_for_leader(struct node *n, const struct request *r)
 {
-	struct waiter *w;
-
-	if (n->disk_full) {
+	if (n->disk_full && consensus_voters(n) <= 1)
 		effect_disk_full(n, r->id);
-		return;
-	}
-	if (n->waiter_count >= WAITING_MAX) {
-		effect_error(n, r->id, 503, NO_LEADER);
-		return;
-	}
-	w = mem_new(sizeof(*w));
-	arena_init(&w->arena);
-	request_copy(r, &w->arena, &w->request);
-	w->until_ms = n->now.mono_ms + WAITING_MS;
-	list_append(&n->waiters, &w->link);
-	n->waiter_count++;
-}
-
-static void
-waiter_free(struct node *n, struct waiter *w)
-{
-	list_remove(&w->link);
-	n->waiter_count--;
-	arena_wipe(&w->arena);
-	mem_free(w);
-}
-
-void
-request_waiters(struct node *n)
-{
-	list_each_safe (it, tmp, &n->waiters) {
-		struct waiter *w = container_of(it, struct waiter, link);
-
-		if (n->life != LIFE_MEMBER)
-			effect_error(n, w->request.id, 503, NOT_A_MANAGER);
-		else if (n->manager != NULL)
-			answer(n, &w->request);
-		else if (n->disk_full)
-			effect_disk_full(n, w->request.id);
-		else if (n->now.mono_ms >= w->until_ms)
-			effect_error(n, w->request.id, 503, NO_LEADER);
-		else
-			continue;
-		waiter_free(n, w);
-	}
+	else
+		waiter_queue(n, waiter_new(n, r));
 }
 
 void
 request_take(struct node *n, const struct request *r)
 {
-	check(r->id != 0);
+	check(r->id != 0 && (r->id & REQUEST_FOREIGN) == 0);
 	if (n->life == LIFE_LOCKED && locked_takes(n, r))
 		return;
 	switch (needs_of(r->op)) {
 	case NEEDS_NOTHING:
-		answer(n, r);
+		request_answer(n, r);
 		return;
 	case NEEDS_SPECIAL:
 		special(n, r);
@@ -340,9 +395,9 @@ request_take(struct node *n, const struct request *r)
 		break;
 	}
 	if (n->life != LIFE_MEMBER)
-		effect_error(n, r->id, 503, NOT_A_MANAGER);
+		request_refuse(n, r->id);
 	else if (n->manager != NULL && list_empty(&n->waiters))
-		answer(n, r);
+		request_answer(n, r);
 	else
 		wait_for_leader(n, r);
 }
@@ -356,29 +411,10 @@ request_gone(struct node *n, uint64_t request_id)
 	begin_gone(n, request_id);
 	join_gone(n, request_id);
 	swarm_update_gone(n, request_id);
+	forward_gone(n, request_id);
+	logs_gone(n, request_id);
 	if (n->forcer == request_id)
 		n->forcer = 0;
 	if (n->leaver == request_id)
 		n->leaver = 0;
-	list_each_safe (it, tmp, &n->waiters) {
-		struct waiter *w = container_of(it, struct waiter, link);
-
-		if (w->request.id == request_id)
-			waiter_free(n, w);
-	}
-}
-
-void
-request_fini(struct node *n)
-{
-	list_each_safe (it, tmp, &n->waiters)
-		waiter_free(n, container_of(it, struct waiter, link));
-}
-
-uint64_t
-request_deadline(const struct node *n)
-{
-	if (list_empty(&n->waiters))
-		return UINT64_MAX;
-	return container_of(n->waiters.next, struct waiter, link)->until_ms;
 }

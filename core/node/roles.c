@@ -200,7 +200,7 @@ propose_member(struct node *n, const struct node_object *o, uint64_t raft_id,
 	to->manager_addr = arena_strdup(object_arena(to), addr);
 	tx_put(&tx, to, o->head.version.index);
 	if (change_propose(n, &tx, p, &e) < 0)
-		proposal_free(p);
+		proposal_free(n, p);
 	tx_fini(&tx);
 }
 
@@ -338,7 +338,7 @@ roles_leave(struct node *n, const char *node_id, struct err *e)
 	p = proposal_new(PROPOSAL_INTERNAL);
 	r = change_propose(n, &tx, p, e);
 	if (r < 0)
-		proposal_free(p);
+		proposal_free(n, p);
 	tx_fini(&tx);
 	return r;
 }

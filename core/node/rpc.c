@@ -22,6 +22,8 @@ static void on_hello(struct node *n, const struct sender *from,
 		     const struct message *m);
 static void on_done(struct node *n, const struct sender *from,
 		    const struct message *m);
+static void on_more(struct node *n, const struct sender *from,
+		    const struct message *m);
 static void on_relay(struct node *n, const struct sender *from,
 		     const struct message *m);
 
@@ -36,6 +38,13 @@ static const struct rpc_rule rules[MESSAGE_KIND_COUNT] = {
 	[MESSAGE_RAFT] = { FROM_MANAGER, AT_MANAGER, consensus_on_raft },
 	[MESSAGE_RAFT_JOIN] = { FROM_MANAGER, AT_LEADER, roles_on_join },
 	[MESSAGE_RAFT_GONE] = { FROM_MANAGER, AT_MANAGER, consensus_on_gone },
+	[MESSAGE_REQUEST] = { FROM_MANAGER, AT_MANAGER, forward_on_request },
+	[MESSAGE_REPLY] = { FROM_MANAGER, AT_MANAGER, forward_on_reply },
+	[MESSAGE_REQUEST_GONE] = { FROM_MANAGER, AT_MANAGER, forward_on_gone },
+	[MESSAGE_LOGS] = { FROM_MANAGER, AT_ANY, feed_on_logs },
+	[MESSAGE_LOGS_STOP] = { FROM_MANAGER, AT_ANY, feed_on_stop },
+	[MESSAGE_LOG_PIECE] = { FROM_NODE, AT_LEADER, logs_on_piece },
+	[MESSAGE_MORE] = { FROM_MANAGER, AT_ANY, on_more },
 	[MESSAGE_RELAY] = { FROM_MANAGER, AT_MANAGER, on_relay },
 	[MESSAGE_SESSION] = { FROM_NODE, AT_LEADER, dispatch_on_session },
 	[MESSAGE_HEARTBEAT] = { FROM_NODE, AT_LEADER, dispatch_on_heartbeat },
@@ -334,6 +343,15 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 		memcpy(l->manager_addr, h->manager_addr,
 		       strlen(h->manager_addr) + 1);
 	peers_hello(n, l);
+}
+
+static void
+on_more(struct node *n, const struct sender *from, const struct message *m)
+{
+	if (m->call != 0)
+		forward_on_more(n, from, m);
+	else
+		feed_on_more(n, m);
 }
 
 /* ---- the relay --------------------------------------------------------- */

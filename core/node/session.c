@@ -64,6 +64,12 @@ session_is_open(const struct node *n)
 	return n->session != NULL && n->session->phase == SESSION_OPEN;
 }
 
+uint64_t
+session_id(const struct node *n)
+{
+	return session_is_open(n) ? n->session->id : 0;
+}
+
 /* ---- the way ------------------------------------------------------------- */
 
 static struct session_way

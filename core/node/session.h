@@ -24,6 +24,7 @@ uint64_t session_deadline(const struct node *n);
 void session_describe(struct node *n); /* what this host is has changed */
 void session_fini(struct node *n);
 bool session_is_open(const struct node *n);
+uint64_t session_id(const struct node *n); /* 0: none is open */
 
 /* What the leader assigns; the tasks are borrowed. */
 void session_assign(struct node *n, uint64_t session,
@@ -58,6 +59,8 @@ void dispatch_on_heartbeat(struct node *n, const struct sender *from,
 			   const struct message *m);
 void dispatch_on_statuses(struct node *n, const struct sender *from,
 			  const struct message *m);
+/* The way to a node that has a session; false: it has none. */
+bool dispatch_route(struct node *n, const char *node_id, struct route *ret);
 /* A worker leaves: it is down at once, and its tasks go elsewhere. */
 void dispatch_left(struct node *n, const char *node_id);
 

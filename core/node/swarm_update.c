@@ -53,11 +53,16 @@ finish(struct node *n, struct swarm_update *u)
 static bool
 has_office(struct node *n, struct swarm_update *u)
 {
+	struct waiter *again = NULL;
+
 	if (n->manager != NULL)
 		return true;
-	refuse(n, u, 503,
-	       "the manager gave up its office: nothing was changed; try "
-	       "again");
+	if (u->request.id != 0) {
+		if ((u->request.id & REQUEST_FOREIGN) == 0)
+			again = waiter_new(n, &u->request);
+		request_again(n, u->request.id, again, false);
+	}
+	update_free(n, u);
 	return false;
 }
 

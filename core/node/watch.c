@@ -85,7 +85,7 @@ send_event(struct node *n, const struct watcher *w, const struct change *c,
 	struct buf line = { 0 };
 
 	if (control_event_passes(w->filter, c) && control_event(c, now, &line))
-		effect_stream(n, w->request_id, line.p, line.len);
+		effect_stream(n, w->request_id, STREAM_JSON, line.p, line.len);
 	buf_fini(&line);
 }
 
@@ -125,7 +125,7 @@ watch_events(struct node *n, const struct request *r)
 	}
 	w->filter = filter;
 	/* The client waits for the headers before it shows anything. */
-	effect_stream(n, r->id, NULL, 0);
+	effect_stream(n, r->id, STREAM_JSON, NULL, 0);
 	if (since != 0)
 		send_past(n, w, since, until);
 	if (until == 0)
@@ -307,11 +307,19 @@ send_logs(struct node *n, const struct request *r,
 			w->begun = true;
 		return;
 	}
-	effect_stream(n, r->id, NULL, 0);
+	effect_stream(n, r->id, STREAM_FRAMES, NULL, 0);
 	if (w != NULL)
 		end_logs(n, w);
 	else
 		effect_stream_end(n, r->id);
+}
+
+/* All there is is here: the driver sends it straight to the client. */
+static bool
+is_alone(const struct node *n, const struct request *r)
+{
+	return state_count(n->state, OBJECT_NODE) == 1 &&
+	       (r->id & REQUEST_FOREIGN) == 0;
 }
 
 void
@@ -328,8 +336,10 @@ watch_logs(struct node *n, const struct request *r)
 		effect_reply(n, r->id, reply.status, &reply.body);
 	else if (read_log_options(r, &options, &e) < 0)
 		effect_error(n, r->id, 400, "%s", e.msg);
-	else
+	else if (is_alone(n, r))
 		send_logs(n, r, &sel, &options);
+	else
+		logs_read(n, r, &sel, &options);
 	control_reply_fini(&reply);
 }
 
@@ -390,9 +400,12 @@ join_logs(struct node *n, struct watcher *w, const struct change *c)
 void
 watch_changes(struct node *n, const struct changes *changes)
 {
+	logs_changes(n, changes);
 	for (size_t i = 0; i < changes->count; i++) {
 		const struct change *c = &changes->v[i];
 
+		if (c->type == OBJECT_RECEIPT)
+			continue;
 		remember(n, c);
 		list_each_safe (it, tmp, &n->watchers) {
 			struct watcher *w =

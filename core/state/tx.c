@@ -10,7 +10,7 @@
 #include "core/base/str.h"
 #include "core/state/state.h"
 
-#define TX_ID_MAX 64 /* bytes of an object's id */
+#define TX_ID_MAX 128 /* bytes of an object's id; a receipt's is a key */
 
 /* How a transaction is packed. */
 struct op_record {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #define DEFAULT_HEIGHT 24
 #define QUERY_PAIRS_MAX 32
 #define FILTERS_MAX 1000 /* --filter on one command line */
+#define KEY_BYTES 16	 /* of an Idempotency-Key, before it is hex */
 
 /* ---- text ------------------------------------------------------------------
  */
@@ -301,20 +303,60 @@ nested_exchange(struct cli *cli, const struct http_exchange *x,
 	return rc;
 }
 
+static bool
+is_write(const struct http_exchange *x)
+{
+	return !str_eq(x->method, "GET") && !str_eq(x->method, "HEAD");
+}
+
+/* What changes the tables is done once, however often it is asked for with
+ * one key; what makes or ends this node's part in a cluster is not. */
+static bool
+may_ask_twice(const struct http_exchange *x)
+{
+	if (x->upload != NULL)
+		return false;
+	return !is_write(x) || strstr(x->path, "/services") != NULL ||
+	       strstr(x->path, "/nodes/") != NULL ||
+	       strstr(x->path, "/swarm/update") != NULL;
+}
+
+static int
+make_key(char ret[KEY_BYTES * 2 + 1], struct err *e)
+{
+	uint8_t random[KEY_BYTES];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return err_set(e, -EIO, "The kernel gives no random bytes: %s.",
+			       strerror(errno));
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(ret + 2 * i, 3, "%02x", random[i]);
+	return 0;
+}
+
+/* Asked once more if the daemon hung up without a word. */
 static int
 real_exchange(struct cli *cli, const struct http_exchange *x,
 	      struct buf *ret_body, struct err *e)
 {
+	struct http_exchange keyed = *x;
+	char key[KEY_BYTES * 2 + 1];
 	int rc = 0;
 
 	if (cli->busy)
 		return nested_exchange(cli, x, ret_body, e);
 	if (cli->http == NULL)
 		rc = http_client_new(cli->host, &cli->http, e);
+	if (rc == 0 && is_write(x) && x->upload == NULL)
+		rc = make_key(key, e);
 	if (rc != 0)
 		return rc;
+	if (is_write(x) && x->upload == NULL)
+		keyed.key = key;
 	cli->busy = true;
-	rc = http_exchange(cli->http, x, ret_body, e);
+	rc = http_exchange(cli->http, &keyed, ret_body, e);
+	if (rc == -ECONNRESET && may_ask_twice(x))
+		rc = http_exchange(cli->http, &keyed, ret_body, e);
 	cli->busy = false;
 	return rc;
 }

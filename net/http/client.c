@@ -161,6 +161,8 @@ put_request(struct talk *t)
 		   "Host: swarm\r\n"
 		   "User-Agent: Swarm-Client\r\n",
 		   x->method, x->path);
+	if (x->key)
+		buf_printf(&t->out, "Idempotency-Key: %s\r\n", x->key);
 	if (x->upload)
 		buf_printf(&t->out,
 			   "Content-Type: %s\r\n"

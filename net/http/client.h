@@ -33,6 +33,7 @@ int http_ask(struct http_client *c, const char *method, const char *path,
  */
 struct http_exchange {
 	const char *method, *path, *content_type;
+	const char *key; /* Idempotency-Key; NULL: none */
 	const void *body;
 	size_t len;
 	ssize_t (*upload)(void *ctx, void *p, size_t cap);

@@ -162,6 +162,21 @@ type_is_json(const char *type)
 	return *type == '\0' || *type == ';' || *type == ' ';
 }
 
+/* A refusal of what was routed well: a key that is none. */
+static void
+take_key(struct conn *c, const char *key)
+{
+	if (*key == '\0')
+		return;
+	if (request_key_valid(key)) {
+		c->request.key = arena_strdup(&c->arena, key);
+		return;
+	}
+	c->refusal = 400;
+	c->why = "The Idempotency-Key is not 1 to 128 of the characters "
+		 "A-Z, a-z, 0-9, _ and -.";
+}
+
 /* false: it was answered at once, as what follows is not worth reading. */
 static bool
 route(struct conn *c, const struct http_head *h)
@@ -172,11 +187,15 @@ route(struct conn *c, const struct http_head *h)
 
 	new_id(c);
 	c->request.head = str_eq(h->method, "HEAD");
-	if (code == 0)
-		return true;
-	c->refusal = code == -ENOENT ? 404 : 400;
-	c->why = code == -ENOENT ? "page not found"
-				 : arena_strdup(&c->arena, e.msg);
+	if (code == 0) {
+		take_key(c, h->key);
+		if (c->refusal == 0)
+			return true;
+	} else {
+		c->refusal = code == -ENOENT ? 404 : 400;
+		c->why = code == -ENOENT ? "page not found"
+					 : arena_strdup(&c->arena, e.msg);
+	}
 	if (!h->has_body)
 		return true; /* got_end() answers, and the client may stay */
 	refuse(c, c->refusal, c->why);

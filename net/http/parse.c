@@ -19,8 +19,8 @@ struct http_parser {
 	enum http_role role;
 	struct http_parsed got; /* what the callbacks found */
 	struct http_head head;
-	struct buf target, field, value, content_type;
-	unsigned fields, content_types;
+	struct buf target, field, value, content_type, key;
+	unsigned fields, content_types, keys;
 	size_t fruitless_bytes; /* since the last event */
 	bool midway, fresh, in_head, no_body;
 	char why[WHY_MAX];
@@ -66,6 +66,11 @@ on_value_complete(llhttp_t *ll)
 		buf_clear(&ps->content_type);
 		buf_puts(&ps->content_type, value);
 	}
+	if (ps->in_head && str_cmp_nocase(name, "idempotency-key") == 0) {
+		ps->keys++;
+		buf_clear(&ps->key);
+		buf_puts(&ps->key, value);
+	}
 	if (ps->in_head && str_cmp_nocase(name, "expect") == 0)
 		ps->head.expects_continue =
 			str_cmp_nocase(value, "100-continue") == 0;
@@ -88,6 +93,7 @@ on_headers_complete(llhttp_t *ll)
 		h->method = llhttp_method_name(ll->method);
 	h->target = buf_cstr(&ps->target);
 	h->content_type = buf_cstr(&ps->content_type);
+	h->key = buf_cstr(&ps->key);
 	h->status = ll->status_code;
 	h->minor = ll->http_minor;
 	h->keep_alive = llhttp_should_keep_alive(ll) && h->minor == 1;
@@ -139,14 +145,15 @@ begin_message(struct http_parser *ps)
 						    : HTTP_RESPONSE,
 		    &ps->settings);
 	ps->ll.data = ps;
-	ps->head = (struct http_head){ .method = "",
-				       .target = "",
-				       .content_type = "" };
+	ps->head = (struct http_head){
+		.method = "", .target = "", .content_type = "", .key = ""
+	};
 	buf_clear(&ps->target);
 	buf_clear(&ps->field);
 	buf_clear(&ps->value);
 	buf_clear(&ps->content_type);
-	ps->fields = ps->content_types = 0;
+	buf_clear(&ps->key);
+	ps->fields = ps->content_types = ps->keys = 0;
 	ps->fruitless_bytes = 0;
 	ps->midway = false;
 	ps->in_head = true;
@@ -180,6 +187,7 @@ http_parser_free(struct http_parser *ps)
 	buf_fini(&ps->field);
 	buf_fini(&ps->value);
 	buf_fini(&ps->content_type);
+	buf_fini(&ps->key);
 	mem_free(ps);
 }
 
@@ -215,6 +223,9 @@ judge_head(struct http_parser *ps, struct http_parsed got)
 			   "");
 	if (ps->content_types > 1)
 		return bad(ps, 400, "Content-Type is given more than once", "");
+	if (ps->keys > 1)
+		return bad(ps, 400, "Idempotency-Key is given more than once",
+			   "");
 	/* RFC 9112 6.1: framing that a 1.0 hop may have understood otherwise */
 	if (ps->head.minor == 0 && (ps->ll.flags & F_TRANSFER_ENCODING))
 		return bad(ps, 400, "Transfer-Encoding in an HTTP/1.0 message",

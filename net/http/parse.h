@@ -48,6 +48,7 @@ struct http_head {
 	bool has_length;	 /* content_length counts */
 	uint64_t content_length; /* bytes */
 	bool expects_continue;
+	const char *key; /* Idempotency-Key */
 };
 
 struct http_parser *http_parser_new(enum http_role role);

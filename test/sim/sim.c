@@ -197,6 +197,7 @@ carry_out(struct world *w, const struct effect *e)
 	case EFFECT_LINK:
 	case EFFECT_TRUST:
 	case EFFECT_GOSSIP:
+	case EFFECT_LOGS_MORE:
 	case EFFECT_LOGS_STOP:
 	case EFFECT_UNLOCK:
 	case EFFECT_STOPPED:

@@ -188,6 +188,7 @@ drain(void)
 			take_trust(e.trust_order);
 			break;
 		case EFFECT_GOSSIP:
+		case EFFECT_LOGS_MORE:
 		case EFFECT_LOGS_STOP:
 		case EFFECT_UNLOCK:
 		case EFFECT_STOPPED:
