@@ -202,7 +202,9 @@ on_up(struct node *n, const struct link_report *r)
 	if (l->is_manager && l->peer.trust == LINK_VERIFIED &&
 	    l->use != USE_JOIN)
 		list_append(&n->manager_links, &l->managers);
-	if (l->use != USE_JOIN && l->peer.trust == LINK_VERIFIED)
+	/* Who is over may ask for a new certificate, and say nothing else. */
+	if (l->use != USE_JOIN && l->peer.trust == LINK_VERIFIED &&
+	    !identity_is_over(n))
 		say_hello(n, l);
 	peers_link_up(n, l);
 }
