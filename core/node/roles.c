@@ -168,7 +168,8 @@ uint64_t
 roles_deadline(const struct node *n)
 {
 	if (n->manager == NULL)
-		return n->joining ? n->join_at_ms : UINT64_MAX;
+		return n->joining && n->join_call == 0 ? n->join_at_ms
+						       : UINT64_MAX;
 	return n->roles_dirty ? n->now.mono_ms : n->roles_at_ms;
 }
 
