@@ -178,6 +178,10 @@ flight_is_over(struct work *k, struct flight *f, const struct slot *slot)
 
 	if (f->until_ms == 0) {
 		found = look_at(k, slot);
+		/* Nothing lives there, and nothing was made to: the node is
+		 * not for a global service any more. */
+		if (!slot_is_live(slot) && !restart_slot_is_held(slot))
+			return true;
 		/* Only the old one is there: what began the flight was
 		 * refused, so nothing did. */
 		if (found.dirty && found.clean == NULL && slot_is_live(slot))
