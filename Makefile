@@ -124,11 +124,13 @@ unit: $(UNIT)
 
 # ---- the simulator: make sim SEEDS=n ----
 SEEDS = 2000
+SIM_WRAP = raft_propose raft_msg_next
 SIM_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
 $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
 	$(call say,ld $@)
 	$(Q)$(CC) $(CFLAGS) $(if $(SAN),$(LDMODE)) -o $@ $(SIM_OBJS) \
-		-Wl,--wrap=raft_propose -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+		$(SIM_WRAP:%=-Wl,--wrap=%) -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 sim: $(B)/test/sim/sim
 	$(B)/test/sim/sim 1 $(SEEDS)
 

@@ -1,6 +1,8 @@
 /*
- * client.c - someone who asks for random things, and remembers what was
- * acknowledged: that is what must be there after a crash.
+ * client.c - people who create, change, remove and read services through any
+ * manager, each one thing at a time, and a record of what was asked and
+ * answered. A change whose answer did not come is asked for again with the
+ * same key, through another manager; or given up: then it may happen or not.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,491 +13,586 @@
 #include "core/model/request.h"
 #include "test/sim/sim.h"
 
-static struct asked_for *
-ask_for(struct world *w, enum asked kind, enum op op)
-{
-	struct asked_for *a;
+#define PATIENCE_MS 15000
+#define RECORDS_MAX 400 /* of one service */
+#define BODY_MAX 1600
 
-	if (w->asked_count == REQUESTS_MAX) {
-		/* Only what was not answered matters. */
-		size_t kept = 0;
-
-		for (size_t i = 0; i < w->asked_count; i++)
-			if (!w->asked[i].ended)
-				w->asked[kept++] = w->asked[i];
-		w->asked_count = kept;
-		check(kept < REQUESTS_MAX);
-	}
-	a = &w->asked[w->asked_count++];
-	*a = (struct asked_for){
-		.id = ++w->next_request, .kind = kind, .op = op, .service = -1
-	};
-	return a;
-}
-
-struct query {
-	struct kv v[6];
-	uint32_t count;
+struct client {
+	int index;
+	bool busy, pausing;
+	uint64_t question; /* 0: none on its way */
+	/* what is on its way */
+	int service;
+	size_t record;
+	enum op op;
+	char key[24], target[16], version[24], body[BODY_MAX];
+	bool rollback;
+	int tries;
 };
 
-static void
-send(struct world *w, const struct asked_for *a, const char *target,
-     struct query *q, const char *body)
-{
-	struct request r = { .id = a->id,
-			     .op = a->op,
-			     .where = OP_AT_NODE,
-			     .target = target,
-			     .body = body,
-			     .body_len = body ? strlen(body) : 0,
-			     .api_minor = API_MINOR_MAX };
-	struct event ev = { .type = EVENT_REQUEST, .request = &r };
+/* What was last read of each service, by anybody; not always still so. */
+struct last_seen {
+	uint64_t rev, version, previous;
+};
 
-	if (q != NULL)
-		r.query = (struct kvs){ q->v, q->count };
-	world_trace(w, "ask %d: op %d %s", (int)a->id, a->op,
-		    target ? target : "");
-	world_give(w, &ev);
+struct clients_world {
+	struct last_seen seen[SERVICES];
+	bool stopped;
+	int reads_open, reads_failed;
+};
+static struct clients_world *shared(struct world *w);
+
+static void on_turn(struct world *w, void *ctx, uint64_t arg);
+
+/* ---- records ----------------------------------------------------------------
+ */
+
+static size_t
+record(struct world *w, int service, enum op_kind kind, uint64_t from,
+       uint64_t to)
+{
+	struct history *h = &w->history[service];
+
+	h->v = mem_grow(h->v, h->count, &h->cap, sizeof(*h->v));
+	h->v[h->count] = (struct op_record){
+		.kind = kind, .from = from, .to = to, .called = ++h->clock
+	};
+	return h->count++;
 }
 
 static void
-spec_text(char *ret, size_t size, int service, const struct asked_for *a,
-	  struct world *w)
+record_end(struct world *w, int service, size_t at, enum op_end end)
 {
-	static const char *const condition[] = { "any", "any", "on-failure",
-						 "none" };
-	static const char *const check[] = {
-		"",
-		",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],"
-		"\"Interval\":2000000000,\"Retries\":2}",
-	};
-	const char *when = condition[dice(w, ARRAY_LEN(condition))];
-	char mode[64] = "{\"Global\":{}}", ports[160] = "";
-	/* Who holds a port cannot stay while the next one starts. */
-	bool port = (service == GLOBAL_SERVICE || a->replicas < 2) &&
-		    dice(w, 3) == 0;
-	bool start_first = !port && dice(w, 4) == 0;
+	struct history *h = &w->history[service];
 
+	if (at >= h->count)
+		return; /* of a cluster that is no more */
+	h->v[at].end = end;
+	h->v[at].returned = ++h->clock;
+}
+
+/* ---- answers
+ * ------------------------------------------------------------------
+ */
+
+static uint64_t
+number_after(const char *body, size_t len, const char *word)
+{
+	const char *at = memmem(body, len, word, strlen(word));
+	uint64_t n = 0;
+
+	if (at == NULL)
+		return 0;
+	for (at += strlen(word); at < body + len && *at >= '0' && *at <= '9';
+	     at++)
+		n = n * 10 + (uint64_t)(*at - '0');
+	return n;
+}
+
+static bool
+has(const struct answer *a, const char *word)
+{
+	return a->len > 0 && memmem(a->body, a->len, word, strlen(word));
+}
+
+static uint64_t
+previous_rev(const struct answer *a)
+{
+	const char *at = memmem(a->body, a->len, "\"PreviousSpec\"", 14);
+
+	if (at == NULL)
+		return 0;
+	return number_after(at, a->len - (size_t)(at - a->body), "\"rev\":\"");
+}
+
+static void
+take_read(struct world *w, int service, size_t at, const struct answer *a)
+{
+	struct last_seen *s = &shared(w)->seen[service];
+	struct history *h = &w->history[service];
+	bool fine =
+		a->status == 200 || (a->status == 404 && has(a, "not found"));
+
+	if (at >= h->count)
+		return;
+	if (a->status == 200)
+		*s = (struct last_seen){
+			number_after(a->body, a->len, "\"rev\":\""),
+			number_after(a->body, a->len, "\"Index\":"),
+			previous_rev(a)
+		};
+	else if (fine)
+		*s = (struct last_seen){ 0 };
+	h->v[at].to = s->rev;
+	record_end(w, service, at, fine ? OP_OK : OP_VOID);
+}
+
+/* What is not told to have happened, or not, may have. */
+static enum op_end
+end_of(const struct op_record *o, const struct answer *a)
+{
+	if (a->status >= 200 && a->status < 300)
+		return OP_OK;
+	if (has(a, "nothing was changed") || has(a, "out of sequence"))
+		return OP_VOID;
+	if (a->status < 400 || a->status >= 500)
+		return OP_UNKNOWN;
+	if ((o->kind == OP_CREATE && a->status == 409) ||
+	    (o->kind == OP_REMOVE && a->status == 404))
+		return OP_FAILED; /* because of what was there */
+	return OP_VOID;
+}
+
+static void
+pause_then_turn(struct world *w, struct client *c)
+{
+	uint64_t ms = 1 + dice(w, w->plan.ask_ms);
+
+	if (c->pausing)
+		return;
+	c->pausing = true;
+	world_at(w, NULL, w->us + ms * US_PER_MS, on_turn, c, 0);
+}
+
+static void send(struct world *w, struct client *c, struct host *h);
+
+static void
+on_again(struct world *w, void *ctx, uint64_t arg)
+{
+	struct client *c = ctx;
+	struct host *h = &w->hosts[dice(w, (uint64_t)w->host_count)];
+
+	(void)arg;
+	if (!c->busy)
+		return;
+	c->tries++;
+	if (host_answers(h)) {
+		send(w, c, h);
+		return;
+	}
+	if (c->tries > 6) {
+		record_end(w, c->service, c->record, OP_UNKNOWN);
+		c->busy = false;
+		pause_then_turn(w, c);
+		return;
+	}
+	world_at(w, NULL, w->us + dice(w, US_PER_S), on_again, c, 0);
+}
+
+static void
+on_answer(struct world *w, void *ctx, uint64_t arg, const struct answer *a)
+{
+	struct client *c = ctx;
+	struct history *h = &w->history[c->service];
+	enum op_end end = OP_UNKNOWN;
+
+	if (!c->busy || c->question != 0 + arg)
+		return;
+	c->question = 0;
+	if (c->record < h->count)
+		end = end_of(&h->v[c->record], a);
+	/* What was asked before with the same key may still be on its way. */
+	if (c->tries > 0 && end != OP_OK)
+		end = OP_UNKNOWN;
+	if (end == OP_OK)
+		w->acked++;
+	/* With the same key it has one effect, however often it is asked. */
+	if (end == OP_UNKNOWN && c->record < h->count && c->tries < 3 &&
+	    !shared(w)->stopped && dice(w, 2) == 0) {
+		world_at(w, NULL, w->us + dice(w, US_PER_S), on_again, c, 0);
+		return;
+	}
+	record_end(w, c->service, c->record, end);
+	c->busy = false;
+	pause_then_turn(w, c);
+}
+
+static void
+on_read(struct world *w, void *ctx, uint64_t at, const struct answer *a)
+{
+	struct client *c = ctx;
+
+	take_read(w, c->service, at, a);
+	c->busy = false;
+	c->question = 0;
+	pause_then_turn(w, c);
+}
+
+/* ---- what is asked
+ * ---------------------------------------------------------------
+ */
+
+static void
+on_patience(struct world *w, void *ctx, uint64_t id)
+{
+	struct client *c = ctx;
+
+	if (c->busy && c->question == id)
+		ask_hang_up(w, id);
+}
+
+static void
+wait_for(struct world *w, struct client *c)
+{
+	if (c->question != 0)
+		world_at(w, NULL, w->us + PATIENCE_MS * US_PER_MS, on_patience,
+			 c, c->question);
+}
+
+static void
+send(struct world *w, struct client *c, struct host *h)
+{
+	struct question q = { .op = c->op,
+			      .target = c->target[0] ? c->target : NULL,
+			      .body = c->body[0] ? c->body : NULL,
+			      .key = c->key,
+			      .fn = on_answer,
+			      .ctx = c };
+
+	if (c->version[0] != '\0')
+		q.query[q.query_count++] = (struct kv){ "version", c->version };
+	if (c->rollback)
+		q.query[q.query_count++] =
+			(struct kv){ "rollback", "previous" };
+	c->question = q.arg = w->next_request + 1;
+	(void)ask(h, &q);
+	wait_for(w, c);
+}
+
+static const char *
+ports_text(struct world *w, int service, uint64_t replicas, char *ret,
+	   size_t size)
+{
+	bool port =
+		(service == GLOBAL_SERVICE || replicas < 2) && dice(w, 3) == 0;
+
+	ret[0] = '\0';
 	if (port)
-		snprintf(ports, sizeof(ports),
+		snprintf(ret, size,
 			 ",\"EndpointSpec\":{\"Ports\":[{\"TargetPort\":80,"
 			 "\"PublishedPort\":%d,\"PublishMode\":\"host\"},"
 			 "{\"TargetPort\":81,\"PublishMode\":\"host\"}]}",
 			 8000 + service);
-	if (service != GLOBAL_SERVICE)
+	return ret;
+}
+
+static const char *
+placement_text(struct world *w)
+{
+	static const char *const texts[] = {
+		"",
+		"",
+		",\"Placement\":{\"MaxReplicas\":1}",
+		",\"Placement\":{\"Constraints\":[\"node.role==worker\"]}",
+		",\"Placement\":{\"Constraints\":[\"node.role==manager\"]}",
+		",\"Resources\":{\"Reservations\":{\"NanoCPUs\":3000000000}}",
+	};
+
+	return texts[dice(w, ARRAY_LEN(texts))];
+}
+
+static void
+spec_text(struct world *w, struct client *c, uint64_t rev)
+{
+	static const char *const condition[] = { "any", "any", "on-failure",
+						 "none" };
+	static const char *const health[] = {
+		"",
+		",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],"
+		"\"Interval\":2000000000,\"Retries\":2}",
+	};
+	uint64_t replicas = dice(w, 6);
+	char mode[64] = "{\"Global\":{}}", ports[200];
+	bool port, start_first;
+
+	ports_text(w, c->service, replicas, ports, sizeof(ports));
+	/* Who holds a port cannot stay while the next one starts. */
+	port = ports[0] != '\0';
+	start_first = !port && dice(w, 4) == 0;
+	if (c->service != GLOBAL_SERVICE)
 		snprintf(mode, sizeof(mode),
 			 "{\"Replicated\":{\"Replicas\":%llu}}",
-			 (unsigned long long)a->replicas);
-	snprintf(ret, size,
+			 (unsigned long long)replicas);
+	snprintf(c->body, sizeof(c->body),
 		 "{\"Name\":\"s_%d\",\"Labels\":{\"rev\":\"%llu\"},"
 		 "\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":\"img:%d\","
 		 "\"Env\":[\"R=%d\"]%s},"
-		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}},"
+		 "\"RestartPolicy\":{\"Condition\":\"%s\",\"Delay\":%d}%s},"
 		 "\"Mode\":%s,"
 		 "\"UpdateConfig\":{\"Parallelism\":%d,\"Delay\":%d,"
 		 "\"Order\":\"%s\"}%s}",
-		 service, (unsigned long long)a->rev, (int)dice(w, 2),
-		 (int)dice(w, 2), check[dice(w, 2)], when,
-		 (int)dice(w, 3) * 1000000000, mode, (int)dice(w, 3),
-		 (int)dice(w, 2) * 500000000,
+		 c->service, (unsigned long long)rev, (int)dice(w, 2),
+		 (int)dice(w, 2), health[dice(w, 2)],
+		 condition[dice(w, ARRAY_LEN(condition))],
+		 (int)dice(w, 3) * 1000000000, placement_text(w), mode,
+		 (int)dice(w, 3), (int)dice(w, 2) * 500000000,
 		 start_first ? "start-first" : "stop-first", ports);
 }
 
 static void
-may_become(struct world *w, int service, uint64_t rev)
+begin(struct world *w, struct client *c, struct host *h, enum op op,
+      size_t record_at)
 {
-	struct known *k = &w->known[service];
-
-	check(k->asked_count < ARRAY_LEN(k->asked_rev));
-	k->asked_rev[k->asked_count++] = rev;
-}
-
-static bool
-can_ask(const struct world *w, int service)
-{
-	const struct known *k = &w->known[service];
-
-	return k->asked_count < ARRAY_LEN(k->asked_rev) && w->member &&
-	       !w->maybe_out;
+	c->op = op;
+	c->record = record_at;
+	c->busy = true;
+	c->tries = 0;
+	snprintf(c->key, sizeof(c->key), "c%d-%llu", c->index,
+		 (unsigned long long)++w->next_rev);
+	send(w, c, h);
 }
 
 static void
-create(struct world *w, int service)
+create(struct world *w, struct client *c, struct host *h)
 {
-	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_CREATE);
-	char body[1024];
+	uint64_t rev = ++w->next_rev;
 
-	a->service = service;
-	a->rev = ++w->next_rev;
-	a->replicas = dice(w, 5);
-	spec_text(body, sizeof(body), service, a, w);
-	if (dice(w, 10) == 0)
-		snprintf(body, sizeof(body), "{\"Name\":\"bad name/\"}");
-	may_become(w, service, a->rev);
-	send(w, a, NULL, NULL, body);
+	spec_text(w, c, rev);
+	begin(w, c, h, OP_SERVICE_CREATE,
+	      record(w, c->service, OP_CREATE, 0, rev));
 }
 
 static void
-update(struct world *w, int service)
+name_target(struct client *c, const struct last_seen *s)
 {
-	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_UPDATE);
-	const struct service *now = NULL;
-	struct query q = { 0 };
-	char body[1024], version[24], name[16];
-	uint64_t index = 5;
-
-	snprintf(name, sizeof(name), "s_%d", service);
-	if (node_state(w->node) != NULL)
-		now = state_service_named(node_state(w->node), name);
-	if (now != NULL)
-		index = now->head.version.index;
-	if (dice(w, 8) == 0)
-		index += dice(w, 3);
-	snprintf(version, sizeof(version), "%llu", (unsigned long long)index);
-	q.v[q.count++] = (struct kv){ "version", version };
-	a->service = service;
-	a->rev = ++w->next_rev;
-	a->replicas = dice(w, 6);
-	spec_text(body, sizeof(body), service, a, w);
-	may_become(w, service, a->rev);
-	send(w, a, name, &q, body);
+	snprintf(c->target, sizeof(c->target), "s_%d", c->service);
+	if (s != NULL)
+		snprintf(c->version, sizeof(c->version), "%llu",
+			 (unsigned long long)s->version);
 }
 
 static void
-roll_back(struct world *w, int service)
+update(struct world *w, struct client *c, struct host *h)
 {
-	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_UPDATE);
-	const struct service *now = NULL;
-	struct query q = { .v = { { "rollback", "previous" } }, .count = 1 };
-	char version[24] = "5", name[16];
+	struct last_seen *s = &shared(w)->seen[c->service];
+	uint64_t rev = ++w->next_rev;
 
-	snprintf(name, sizeof(name), "s_%d", service);
-	if (node_state(w->node) != NULL)
-		now = state_service_named(node_state(w->node), name);
-	a->service = service;
-	a->rev = 0;
-	if (now != NULL)
-		snprintf(version, sizeof(version), "%llu",
-			 (unsigned long long)now->head.version.index);
-	/* The version sees to it that no other spec comes back. */
-	if (now != NULL && now->previous_spec != NULL)
-		check(str_to_u64(kvs_get(&now->previous_spec->labels, "rev"),
-				 &a->rev));
-	q.v[q.count++] = (struct kv){ "version", version };
-	if (a->rev != 0)
-		may_become(w, service, a->rev);
-	send(w, a, name, &q, NULL);
-}
-
-static const struct node_object *
-own_node(const struct world *w)
-{
-	if (w->node == NULL || node_state(w->node) == NULL)
-		return NULL;
-	return state_get(node_state(w->node), OBJECT_NODE, node_id(w->node));
+	name_target(c, s);
+	spec_text(w, c, rev);
+	begin(w, c, h, OP_SERVICE_UPDATE,
+	      record(w, c->service, OP_CAS, s->rev, rev));
 }
 
 static void
-set_availability(struct world *w, int availability)
+roll_back(struct world *w, struct client *c, struct host *h)
 {
-	static const char *const words[] = { [NODE_ACTIVE] = "active",
-					     [NODE_PAUSE] = "pause",
-					     [NODE_DRAIN] = "drain" };
-	const struct node_object *now = own_node(w);
-	struct known_node *k = &w->known_node;
-	struct query q = { 0 };
-	struct asked_for *a;
-	char version[24], body[80];
+	struct last_seen *s = &shared(w)->seen[c->service];
 
-	if (now == NULL || k->asked_count == ARRAY_LEN(k->asked))
-		return;
-	a = ask_for(w, ASKED_CHANGE, OP_NODE_UPDATE);
-	a->availability = availability;
-	k->asked[k->asked_count].id = a->id;
-	k->asked[k->asked_count++].availability = availability;
-	snprintf(version, sizeof(version), "%llu",
-		 (unsigned long long)now->head.version.index);
-	q.v[q.count++] = (struct kv){ "version", version };
-	snprintf(body, sizeof(body),
-		 "{\"Role\":\"manager\",\"Availability\":\"%s\"}",
-		 words[availability]);
-	send(w, a, node_id(w->node), &q, body);
+	name_target(c, s);
+	c->rollback = true;
+	begin(w, c, h, OP_SERVICE_UPDATE,
+	      record(w, c->service, OP_CAS, s->rev, s->previous));
 }
 
 static void
-load_image(struct world *w)
+remove_service(struct world *w, struct client *c, struct host *h)
 {
-	struct event ev = { .type = EVENT_IMAGES };
-
-	w->has_image[1] = true;
-	world_give(w, &ev);
-}
-
-/* Images come and go; so does the node's readiness for tasks. */
-static void
-change_host(struct world *w)
-{
-	static const int words[] = { NODE_ACTIVE, NODE_ACTIVE, NODE_PAUSE,
-				     NODE_DRAIN };
-
-	if (w->member && !w->maybe_out && dice(w, 2) == 0)
-		set_availability(w, words[dice(w, ARRAY_LEN(words))]);
-	else if (dice(w, 3) == 0)
-		w->has_image[1] = false;
-	else
-		load_image(w);
+	name_target(c, NULL);
+	begin(w, c, h, OP_SERVICE_REMOVE,
+	      record(w, c->service, OP_REMOVE, 0, 0));
 }
 
 static void
-remove_service(struct world *w, int service)
+read_service(struct world *w, struct client *c, struct host *h)
 {
-	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SERVICE_REMOVE);
-	char name[16];
+	struct question q = { .op = OP_SERVICE_INSPECT,
+			      .target = c->target,
+			      .fn = on_read,
+			      .ctx = c };
 
-	snprintf(name, sizeof(name), "s_%d", service);
-	a->service = service;
-	may_become(w, service, 0);
-	send(w, a, name, NULL, NULL);
+	name_target(c, NULL);
+	q.arg = record(w, c->service, OP_READ, 0, 0);
+	c->busy = true;
+	c->question = w->next_request + 1;
+	(void)ask(h, &q);
+	wait_for(w, c);
 }
 
 static void
-read_something(struct world *w)
+on_other(struct world *w, void *ctx, uint64_t arg, const struct answer *a)
 {
-	static const enum op ops[] = { OP_SERVICE_LIST,	 OP_TASK_LIST,
-				       OP_NODE_LIST,	 OP_INFO,
-				       OP_VERSION,	 OP_SWARM_INSPECT,
-				       OP_CONTAINER_LIST };
-
-	send(w, ask_for(w, ASKED_READ, ops[dice(w, ARRAY_LEN(ops))]), NULL,
-	     NULL, NULL);
+	(void)w, (void)ctx, (void)arg, (void)a;
 }
 
+/* Whatever the answer is: there has to be one. */
 static void
-watch(struct world *w)
+ask_other(struct world *w, struct host *h)
 {
-	struct asked_for *a = ask_for(w, ASKED_STREAM, OP_EVENTS);
+	static const enum op ops[] = { OP_SERVICE_LIST,	  OP_TASK_LIST,
+				       OP_NODE_LIST,	  OP_INFO,
+				       OP_VERSION,	  OP_SWARM_INSPECT,
+				       OP_CONTAINER_LIST, OP_EVENTS };
+	struct question q = { .op = ops[dice(w, ARRAY_LEN(ops))],
+			      .fn = on_other };
 	char until[32];
-	struct query q = { 0 };
+	uint64_t id;
 
 	snprintf(until, sizeof(until), "%lld",
-		 (long long)(w->now.wall_ns / NS_PER_S + 5));
-	if (dice(w, 2))
-		q.v[q.count++] = (struct kv){ "since", "1" };
-	if (dice(w, 2))
-		q.v[q.count++] = (struct kv){ "until", until };
-	send(w, a, NULL, &q, NULL);
+		 (long long)(host_now(h).wall_ns / NS_PER_S + 5));
+	if (q.op == OP_EVENTS && dice(w, 2) == 0)
+		q.query[q.query_count++] = (struct kv){ "since", "1" };
+	if (q.op == OP_EVENTS)
+		q.query[q.query_count++] = (struct kv){ "until", until };
+	id = ask(h, &q);
+	if (dice(w, 3) == 0)
+		ask_hang_up(w, id);
 }
 
-static void
-leave(struct world *w)
+static struct host *
+some_host(struct world *w)
 {
-	struct asked_for *a = ask_for(w, ASKED_CHANGE, OP_SWARM_LEAVE);
-	struct query q = { .v = { { "force", "1" } }, .count = 1 };
+	for (int i = 0; i < 4; i++) {
+		struct host *h = &w->hosts[dice(w, (uint64_t)w->host_count)];
 
-	if (dice(w, 2) == 0) {
-		send(w, a, NULL, NULL, NULL); /* refused */
-		return;
+		if (host_answers(h) && (h->is_manager || dice(w, 10) == 0))
+			return h;
 	}
-	w->maybe_out = true;
-	send(w, a, NULL, &q, NULL);
-}
-
-void
-client_init(struct world *w)
-{
-	w->maybe_in = true;
-	send(w, ask_for(w, ASKED_CHANGE, OP_SWARM_INIT), NULL, NULL,
-	     "{\"ListenAddr\":\"0.0.0.0:2377\"}");
-}
-
-static void
-hang_up(struct world *w)
-{
-	struct event ev = { .type = EVENT_REQUEST_GONE };
-	struct asked_for *a;
-
-	if (w->asked_count == 0)
-		return;
-	a = &w->asked[dice(w, w->asked_count)];
-	if (a->ended)
-		return;
-	a->ended = true; /* an answer now would be one too many */
-	ev.request_id = a->id;
-	world_give(w, &ev);
-}
-
-void
-client_ask(struct world *w)
-{
-	int service = (int)dice(w, SERVICES);
-	uint64_t what = dice(w, 100);
-
-	if (!w->member && dice(w, 3) != 0)
-		client_init(w);
-	else if (what < 20 && can_ask(w, service))
-		create(w, service);
-	else if (what < 45 && can_ask(w, service))
-		update(w, service);
-	else if (what < 50 && can_ask(w, service))
-		roll_back(w, service);
-	else if (what < 60 && can_ask(w, service))
-		remove_service(w, service);
-	else if (what < 70)
-		change_host(w);
-	else if (what < 80)
-		read_something(w);
-	else if (what < 90)
-		watch(w);
-	else if (what < 98)
-		hang_up(w);
-	else if (dice(w, 3) == 0)
-		leave(w);
-}
-
-/* ---- answers
- * ------------------------------------------------------------------ */
-
-static struct asked_for *
-find(struct world *w, uint64_t id)
-{
-	for (size_t i = w->asked_count; i > 0; i--)
-		if (w->asked[i - 1].id == id)
-			return &w->asked[i - 1];
 	return NULL;
 }
 
-/* Changes of one service apply in the order of their acknowledgements; what
- * was asked for before may still be refused or applied after this one. */
 static void
-acknowledged(struct world *w, const struct asked_for *a)
+turn(struct world *w, struct client *c, struct host *h)
 {
-	struct known *k = &w->known[a->service];
-	size_t kept = 0;
+	const struct last_seen *s;
+	uint64_t what = dice(w, 100);
 
-	w->changes_acked++;
-	k->acked_rev = a->rev;
-	k->acked_seq = a->id;
-	for (size_t i = 0; i < k->asked_count; i++)
-		if (k->asked_rev[i] != a->rev || a->rev == 0)
-			k->asked_rev[kept++] = k->asked_rev[i];
-	k->asked_count = kept;
+	c->service = (int)dice(w, SERVICES);
+	c->target[0] = c->version[0] = c->body[0] = '\0';
+	c->rollback = false;
+	s = &shared(w)->seen[c->service];
+	if (what < 15)
+		ask_other(w, h);
+	else if (what < 45 || w->history[c->service].count > RECORDS_MAX)
+		read_service(w, c, h);
+	else if (s->rev == 0)
+		create(w, c, h);
+	else if (what < 80)
+		update(w, c, h);
+	else if (what < 87 && s->previous != 0)
+		roll_back(w, c, h);
+	else if (what < 92)
+		create(w, c, h);
+	else
+		remove_service(w, c, h);
 }
 
 static void
-refused(struct world *w, const struct asked_for *a)
+on_turn(struct world *w, void *ctx, uint64_t arg)
 {
-	struct known *k = &w->known[a->service];
-	size_t kept = 0;
+	struct client *c = ctx;
+	struct host *h = some_host(w);
 
-	for (size_t i = 0; i < k->asked_count; i++)
-		if (k->asked_rev[i] != a->rev || a->rev == 0)
-			k->asked_rev[kept++] = k->asked_rev[i];
-	k->asked_count = kept;
+	(void)arg;
+	c->pausing = false;
+	if (shared(w)->stopped || c->busy)
+		return;
+	if (h != NULL && !w->leaving)
+		turn(w, c, h);
+	if (!c->busy)
+		pause_then_turn(w, c);
+}
+
+/* ---- the end: all is read once more
+ * -------------------------------------------------
+ */
+
+static void
+on_last_read(struct world *w, void *ctx, uint64_t arg, const struct answer *a)
+{
+	(void)ctx;
+	shared(w)->reads_open--;
+	if (a->status != 200 && a->status != 404)
+		shared(w)->reads_failed++;
+	take_read(w, (int)(arg & 15), arg >> 4, a);
 }
 
 static void
-check_durable(struct world *w, const struct asked_for *a)
+last_read(struct world *w, struct host *h, int service)
 {
-	const struct service *s;
 	char name[16];
+	struct question q = { .op = OP_SERVICE_INSPECT,
+			      .target = name,
+			      .fn = on_last_read };
 
-	if (a->rev == 0 || node_state(w->node) == NULL)
-		return;
-	snprintf(name, sizeof(name), "s_%d", a->service);
-	s = state_service_named(node_state(w->node), name);
-	if (s != NULL && s->head.version.index > disk_last(&w->disk))
-		world_fail(w, "%s was acknowledged before it was on the disk",
-			   name);
+	snprintf(name, sizeof(name), "s_%d", service);
+	q.arg = record(w, service, OP_READ, 0, 0) << 4 | (uint64_t)service;
+	shared(w)->reads_open++;
+	(void)ask(h, &q);
 }
 
-static void
-take_membership(struct world *w, const struct asked_for *a, int status)
+bool
+clients_read_all(struct world *w)
 {
-	if (a->op == OP_SWARM_INIT && status == 200) {
-		w->member = true;
-		w->maybe_in = false;
-	}
-	if (a->op == OP_SWARM_LEAVE && status == 200) {
-		w->member = w->maybe_in = w->maybe_out = false;
-		memset(w->known, 0, sizeof(w->known));
-		w->known_node = (struct known_node){ .acked = NODE_ACTIVE };
-	}
+	struct clients_world *s = shared(w);
+	struct host *leader = admin_leader(w);
+
+	if (s->reads_open > 0 || leader == NULL)
+		return false;
+	if (s->reads_failed == 0)
+		return true;
+	s->reads_failed = 0;
+	for (int i = 0; i < SERVICES; i++)
+		last_read(w, leader, i);
+	return false;
 }
 
-/* A node's update names the version that it is of, so one that is made voids
- * all that were asked for before. */
-static void
-take_availability(struct world *w, const struct asked_for *a, int status)
-{
-	struct known_node *k = &w->known_node;
-	size_t kept = 0;
+/* ---- start and end
+ * ------------------------------------------------------------------- */
 
-	if (status == 503)
-		return; /* it may still be made */
-	if (status < 300)
-		k->acked = a->availability;
-	for (size_t i = 0; i < k->asked_count; i++)
-		if (k->asked[i].id > a->id ||
-		    (status >= 300 && k->asked[i].id < a->id))
-			k->asked[kept++] = k->asked[i];
-	k->asked_count = kept;
+/* Lies before the first client. */
+static struct clients_world *
+shared(struct world *w)
+{
+	return (struct clients_world *)(void *)w->clients - 1;
 }
 
 void
-client_reply(struct world *w, const struct effect *e)
+clients_start(struct world *w)
 {
-	struct asked_for *a = find(w, e->request_id);
+	size_t count = (size_t)w->plan.clients;
+	struct clients_world *s =
+		mem_new(sizeof(*s) + count * sizeof(struct client));
 
-	if (a == NULL || a->ended) {
-		world_fail(w, "request %llu ended twice, or never was",
-			   (unsigned long long)e->request_id);
-		return;
-	}
-	w->replies++;
-	if (e->type == EFFECT_STREAM) {
-		if (a->kind != ASKED_STREAM)
-			world_fail(w, "a stream that nobody asked for");
-		return;
-	}
-	a->ended = true;
-	if (e->type == EFFECT_STREAM_END)
-		return;
-	world_trace(w, "reply %d: %d %.60s", (int)a->id, e->status, e->body);
-	if (a->kind == ASKED_STREAM && e->status < 400)
-		world_fail(w, "a stream was answered at once");
-	take_membership(w, a, e->status);
-	if (a->availability != 0)
-		take_availability(w, a, e->status);
-	if (a->service < 0)
-		return;
-	if (e->status < 300) {
-		check_durable(w, a);
-		acknowledged(w, a);
-	} else if (e->status != 503) {
-		refused(w, a);
+	w->clients = (struct client *)(void *)(s + 1);
+	w->history = mem_new_array(SERVICES, sizeof(*w->history));
+	s->reads_failed = 1;
+	for (size_t i = 0; i < count; i++) {
+		w->clients[i].index = (int)i;
+		pause_then_turn(w, &w->clients[i]);
 	}
 }
 
+/* Nothing new is asked; what is on its way may still be answered. */
 void
-client_daemon_died(struct world *w)
+clients_stop(struct world *w)
 {
-	for (size_t i = 0; i < w->asked_count; i++)
-		w->asked[i].ended = true;
+	shared(w)->stopped = true;
 }
 
 void
-client_finish(struct world *w)
+clients_forget(struct world *w)
 {
-	const struct node_object *now = own_node(w);
-	const struct asked_for *last = find(w, w->finish_request);
+	for (int i = 0; i < SERVICES; i++) {
+		struct history *h = &w->history[i];
 
-	if (w->node != NULL && !w->has_image[1])
-		load_image(w);
-	if (now == NULL || !node_is_leader(w->node) ||
-	    (last != NULL && !last->ended) ||
-	    now->spec.availability == w->last_availability)
-		return;
-	w->known_node.asked_count = 0; /* whatever it is: this one counts */
-	w->finish_request = w->next_request + 1;
-	set_availability(w, w->last_availability);
+		for (size_t k = 0; k < h->count; k++)
+			if (h->v[k].end == OP_OPEN)
+				h->v[k].end = OP_UNKNOWN;
+		if (linear_check(h) != NULL)
+			world_fail(w, "s_%d: %s", i, linear_check(h));
+		h->count = 0;
+		h->clock = h->first = 0;
+		shared(w)->seen[i] = (struct last_seen){ 0 };
+	}
+	for (int i = 0; i < w->plan.clients; i++)
+		w->clients[i].record = SIZE_MAX;
+}
+
+void
+clients_fini(struct world *w)
+{
+	for (int i = 0; i < SERVICES; i++)
+		mem_free(w->history[i].v);
+	mem_free(w->history);
+	mem_free(shared(w));
 }

@@ -89,11 +89,6 @@ drop_objects(struct disk *d)
 void
 disk_write(struct disk *d, const struct batch *b)
 {
-	if (b->log_forget) {
-		cut(d, 1);
-		d->applied = 0;
-		d->hard = (struct raft_hard){ 0 };
-	}
 	if (b->hard_dirty)
 		d->hard = b->hard;
 	if (b->applied != 0)
@@ -148,6 +143,26 @@ uint64_t
 disk_last(const struct disk *d)
 {
 	return d->entry_count > 0 ? d->entries[d->entry_count - 1].index : 0;
+}
+
+uint64_t
+disk_term(const struct disk *d, uint64_t index)
+{
+	uint64_t first = d->entry_count > 0 ? d->entries[0].index : 0;
+
+	if (d->entry_count == 0 || index < first || index > disk_last(d))
+		return 0;
+	return d->entries[index - first].term;
+}
+
+void
+disk_fini(struct disk *d)
+{
+	while (d->pending_count > 0)
+		batch_free(d->pending[--d->pending_count]);
+	disk_erase(d);
+	mem_free(d->entries);
+	mem_free(d->rows);
 }
 
 const char *

@@ -6,29 +6,32 @@
 #include <string.h>
 
 #include "core/base/check.h"
+#include "core/base/mem.h"
 #include "core/base/str.h"
 #include "test/sim/sim.h"
 
+static void arm(struct host *h);
+
 static struct container *
-find(struct world *w, const char *task_id)
+find(struct host *h, const char *task_id)
 {
-	for (size_t i = 0; i < w->container_count; i++)
-		if (strcmp(w->containers[i].task_id, task_id) == 0)
-			return &w->containers[i];
+	for (size_t i = 0; i < h->container_count; i++)
+		if (strcmp(h->containers[i].task_id, task_id) == 0)
+			return &h->containers[i];
 	return NULL;
 }
 
 static void
-forget(struct world *w, struct container *c)
+forget(struct host *h, struct container *c)
 {
-	size_t at = (size_t)(c - w->containers);
+	size_t at = (size_t)(c - h->containers);
 
-	w->container_count--;
-	memmove(c, c + 1, (w->container_count - at) * sizeof(*c));
+	h->container_count--;
+	memmove(c, c + 1, (h->container_count - at) * sizeof(*c));
 }
 
 static void
-report(struct world *w, const struct container *c, enum runner_news news,
+report(struct host *h, const struct container *c, enum runner_news news,
        const char *err)
 {
 	struct runner_report r = { .news = news,
@@ -47,41 +50,51 @@ report(struct world *w, const struct container *c, enum runner_news news,
 	r.task_id = id;
 	if (news == RUNNER_PROBED) {
 		r.probe_id = c->probe_id[0];
-		r.exit_code = !w->calm && dice(w, 3) == 0;
-		r.timed_out = !w->calm && dice(w, 6) == 0;
+		r.exit_code = !h->w->calm && dice(h->w, 3) == 0;
+		r.timed_out = !h->w->calm && dice(h->w, 6) == 0;
 	}
-	world_trace(w, "report %d of %.5s phase %d %s", news, id, r.phase,
+	world_trace(h->w, "report %d of %.5s phase %d %s", news, id, r.phase,
 		    err ? err : "");
-	world_give(w, &ev);
+	host_give(h, &ev);
+}
+
+static void
+on_refused(struct world *w, void *ctx, uint64_t daemon)
+{
+	struct host *h = ctx;
+	struct container c = { 0 };
+
+	(void)w;
+	if (h->daemon != daemon || h->refused[0] == '\0')
+		return;
+	memcpy(c.task_id, h->refused, sizeof(c.task_id));
+	h->refused[0] = '\0';
+	report(h, &c, RUNNER_PORT_LOST, "the port is in use");
 }
 
 void
-runner_refuse(struct world *w)
+runner_refuse(struct host *h)
 {
-	struct container c = { 0 };
-
-	memcpy(c.task_id, w->refused, sizeof(c.task_id));
-	w->refused[0] = '\0';
-	report(w, &c, RUNNER_PORT_LOST, "the port is in use");
+	world_at(h->w, h, h->w->us + 1000, on_refused, h, h->daemon);
 }
 
 static uint64_t
-duration(struct world *w, enum runner_verb verb)
+duration(struct host *h, enum runner_verb verb)
 {
-	uint64_t most = verb == RUNNER_STOP && !w->calm ? 12000 : 400;
+	uint64_t most = verb == RUNNER_STOP && !h->w->calm ? 12000 : 400;
 
-	return w->now.mono_ms + 1 + dice(w, most);
+	return h->w->us + 1000 + dice(h->w, most * US_PER_MS);
 }
 
 /* What starts something must be remembered on the disk by then, or a crash
  * would leave a container that nobody knows. */
 static void
-check_remembered(struct world *w, const struct runner_order *o)
+check_remembered(struct host *h, const struct runner_order *o)
 {
 	if (o->verb != RUNNER_PREPARE && o->verb != RUNNER_START)
 		return;
-	if (disk_row(&w->disk, TABLE_WORKER, o->task_id) == NULL)
-		world_fail(w,
+	if (disk_row(&h->disk, TABLE_WORKER, o->task_id) == NULL)
+		world_fail(h->w,
 			   "order %d for %s came before its row was on the "
 			   "disk",
 			   o->verb, o->task_id);
@@ -89,17 +102,17 @@ check_remembered(struct world *w, const struct runner_order *o)
 
 /* What runs keeps its address for itself. */
 static void
-check_address(struct world *w, const struct runner_order *o)
+check_address(struct host *h, const struct runner_order *o)
 {
 	if (o->verb != RUNNER_PREPARE || o->address == NULL)
 		return;
-	for (size_t i = 0; i < w->container_count; i++) {
-		const struct container *c = &w->containers[i];
+	for (size_t i = 0; i < h->container_count; i++) {
+		const struct container *c = &h->containers[i];
 
 		if (c->phase == RUNNER_PHASE_RUNNING &&
 		    strcmp(c->task_id, o->task_id) != 0 &&
 		    strcmp(c->address, o->address) == 0)
-			world_fail(w, "%s and %s both get %s", o->task_id,
+			world_fail(h->w, "%s and %s both get %s", o->task_id,
 				   c->task_id, o->address);
 	}
 }
@@ -110,122 +123,130 @@ note_task(struct container *c, const struct runner_order *o)
 	if (o->verb != RUNNER_PREPARE)
 		return;
 	c->image = str_eq(o->task->spec.container->image, "img:1");
+	snprintf(c->slot_of, sizeof(c->slot_of), "%s.%llu %llu",
+		 o->task->service_id, (unsigned long long)o->task->slot,
+		 (unsigned long long)o->task->spec_version);
 	snprintf(c->address, sizeof(c->address), "%s", str_or(o->address, ""));
 }
 
 void
-runner_take(struct world *w, const struct runner_order *o)
+runner_take(struct host *h, const struct runner_order *o)
 {
-	struct container *c = find(w, o->task_id);
+	struct container *c = find(h, o->task_id);
 
-	check_remembered(w, o);
-	check_address(w, o);
-	world_trace(w, "order %d for %.5s", o->verb, o->task_id);
+	check_remembered(h, o);
+	check_address(h, o);
+	world_trace(h->w, "order %d for %.5s", o->verb, o->task_id);
 	if (c == NULL) {
-		if (w->container_count == CONTAINERS_MAX) {
-			world_fail(w, "more than %d containers",
+		h->containers =
+			mem_grow(h->containers, h->container_count,
+				 &h->container_cap, sizeof(*h->containers));
+		if (h->container_count == CONTAINERS_MAX) {
+			world_fail(h->w, "more than %d containers",
 				   CONTAINERS_MAX);
 			return;
 		}
 		if (o->verb != RUNNER_PREPARE && o->verb != RUNNER_REMOVE &&
 		    o->verb != RUNNER_STOP)
-			world_fail(w, "order %d for %s, which has no container",
+			world_fail(h->w,
+				   "order %d for %s, which has no container",
 				   o->verb, o->task_id);
-		c = &w->containers[w->container_count++];
+		c = &h->containers[h->container_count++];
 		memset(c, 0, sizeof(*c));
 		snprintf(c->task_id, sizeof(c->task_id), "%s", o->task_id);
-		c->exit_ms = UINT64_MAX;
+		c->exit_us = UINT64_MAX;
 	} else if (o->verb == RUNNER_PREPARE && c->phase != 0) {
-		world_fail(w, "%s is to be prepared again in phase %d",
+		world_fail(h->w, "%s is to be prepared again in phase %d",
 			   o->task_id, c->phase);
 	}
 	if (c->todo_count == ARRAY_LEN(c->todo)) {
-		world_fail(w, "too many orders wait for %s", o->task_id);
+		world_fail(h->w, "too many orders wait for %s", o->task_id);
 		return;
 	}
 	note_task(c, o);
 	if (c->todo_count == 0)
-		c->due_ms = duration(w, o->verb);
+		c->due_us = duration(h, o->verb);
 	c->probe_id[c->todo_count] = o->probe_id;
 	c->todo[c->todo_count++] = o->verb;
+	arm(h);
 }
 
 static bool
-fails(struct world *w)
+fails(struct host *h)
 {
-	return !w->calm && dice(w, 12) == 0;
+	return !h->w->calm && dice(h->w, 12) == 0;
 }
 
 static void
-begin_run(struct world *w, struct container *c)
+begin_run(struct host *h, struct container *c)
 {
 	c->phase = RUNNER_PHASE_RUNNING;
-	c->pid = (int64_t)++w->next_pid;
-	c->started_at = w->now.wall_ns;
-	c->exit_ms = UINT64_MAX;
-	if (!w->calm && dice(w, 3) == 0)
-		c->exit_ms = w->now.mono_ms + dice(w, 30000);
+	c->pid = (int64_t)++h->next_pid;
+	c->started_at = host_now(h).wall_ns;
+	c->exit_us = UINT64_MAX;
+	if (!h->w->calm && dice(h->w, 3) == 0)
+		c->exit_us = h->w->us + dice(h->w, 30 * US_PER_S);
 }
 
 static void
-end_run(struct world *w, struct container *c, int64_t code)
+end_run(struct host *h, struct container *c, int64_t code)
 {
 	c->phase = RUNNER_PHASE_EXITED;
-	c->finished_at = w->now.wall_ns;
+	c->finished_at = host_now(h).wall_ns;
 	c->exit_code = code;
-	c->exit_ms = UINT64_MAX;
+	c->exit_us = UINT64_MAX;
 }
 
 static void
-do_start(struct world *w, struct container *c)
+do_start(struct host *h, struct container *c)
 {
 	if (c->phase != RUNNER_PHASE_CREATED) {
-		world_fail(w, "%s is started in phase %d", c->task_id,
+		world_fail(h->w, "%s is started in phase %d", c->task_id,
 			   c->phase);
 		return;
 	}
-	if (fails(w)) {
-		report(w, c, RUNNER_FAILED, "cannot start");
+	if (fails(h)) {
+		report(h, c, RUNNER_FAILED, "cannot start");
 		return;
 	}
-	begin_run(w, c);
-	report(w, c, RUNNER_STARTED, NULL);
+	begin_run(h, c);
+	report(h, c, RUNNER_STARTED, NULL);
 }
 
 static void
-do_prepare(struct world *w, struct container *c)
+do_prepare(struct host *h, struct container *c)
 {
-	if (!w->has_image[c->image]) {
-		report(w, c, RUNNER_FAILED, "No such image");
+	if (!h->has_image[c->image]) {
+		report(h, c, RUNNER_FAILED, "No such image");
 		return;
 	}
-	if (fails(w)) {
-		report(w, c, RUNNER_FAILED, "cannot prepare");
+	if (fails(h)) {
+		report(h, c, RUNNER_FAILED, "cannot prepare");
 		return;
 	}
 	c->phase = RUNNER_PHASE_CREATED;
-	report(w, c, RUNNER_PREPARED, NULL);
+	report(h, c, RUNNER_PREPARED, NULL);
 }
 
 static void
-do_remove(struct world *w, struct container *c)
+do_remove(struct host *h, struct container *c)
 {
 	struct container gone = *c;
 
-	forget(w, c);
-	report(w, &gone, RUNNER_REMOVED, NULL);
+	forget(h, c);
+	report(h, &gone, RUNNER_REMOVED, NULL);
 }
 
 static void
-do_stop(struct world *w, struct container *c)
+do_stop(struct host *h, struct container *c)
 {
 	if (c->phase == RUNNER_PHASE_RUNNING)
-		end_run(w, c, dice(w, 2) ? 0 : 137);
-	report(w, c, RUNNER_EXITED, NULL);
+		end_run(h, c, dice(h->w, 2) ? 0 : 137);
+	report(h, c, RUNNER_EXITED, NULL);
 }
 
 static void
-carry_out(struct world *w, struct container *c)
+carry_out(struct host *h, struct container *c)
 {
 	enum runner_verb verb = c->todo[0];
 	char id[sizeof(c->task_id)];
@@ -233,23 +254,23 @@ carry_out(struct world *w, struct container *c)
 	memcpy(id, c->task_id, sizeof(id));
 	switch (verb) {
 	case RUNNER_PREPARE:
-		do_prepare(w, c);
+		do_prepare(h, c);
 		break;
 	case RUNNER_START:
-		do_start(w, c);
+		do_start(h, c);
 		break;
 	case RUNNER_PROBE:
-		report(w, c, RUNNER_PROBED, NULL);
+		report(h, c, RUNNER_PROBED, NULL);
 		break;
 	case RUNNER_STOP:
-		do_stop(w, c);
+		do_stop(h, c);
 		break;
 	case RUNNER_REMOVE:
-		do_remove(w, c);
+		do_remove(h, c);
 		break;
 	}
 	/* The report may have brought new orders, or removed it. */
-	c = find(w, id);
+	c = find(h, id);
 	if (c == NULL || verb == RUNNER_REMOVE || c->todo_count == 0)
 		return; /* the last: the daemon died by it */
 	c->todo_count--;
@@ -257,75 +278,129 @@ carry_out(struct world *w, struct container *c)
 	memmove(c->probe_id, c->probe_id + 1,
 		c->todo_count * sizeof(c->probe_id[0]));
 	if (c->todo_count > 0)
-		c->due_ms = duration(w, c->todo[0]);
+		c->due_us = duration(h, c->todo[0]);
 }
 
 static uint64_t
-due(const struct world *w, const struct container *c)
+due(const struct host *h, const struct container *c)
 {
-	uint64_t at = c->exit_ms;
+	uint64_t at = c->exit_us;
 
-	if (c->todo_count > 0 && w->node != NULL)
-		at = min_u64(at, c->due_ms);
+	if (c->todo_count > 0 && h->node != NULL)
+		at = min_u64(at, c->due_us);
 	return at;
 }
 
-uint64_t
-runner_due(const struct world *w)
+static uint64_t
+next_due(const struct host *h)
 {
 	uint64_t at =
-		w->node != NULL && w->scan_ms != 0 ? w->scan_ms : UINT64_MAX;
+		h->node != NULL && h->scan_us != 0 ? h->scan_us : UINT64_MAX;
 
-	for (size_t i = 0; i < w->container_count; i++)
-		at = min_u64(at, due(w, &w->containers[i]));
+	for (size_t i = 0; i < h->container_count; i++)
+		at = min_u64(at, due(h, &h->containers[i]));
 	return at;
+}
+
+static struct container *
+copy_containers(const struct host *h)
+{
+	struct container *v = mem_new_array(h->container_count + 1, sizeof(*v));
+
+	if (h->container_count > 0)
+		memcpy(v, h->containers, h->container_count * sizeof(*v));
+	return v;
 }
 
 static void
-scan(struct world *w)
+scan(struct host *h)
 {
 	struct container none = { 0 };
-	struct container found[CONTAINERS_MAX];
-	size_t count = w->container_count;
+	size_t count = h->container_count;
+	struct container *found = copy_containers(h);
 
-	w->scan_ms = 0;
-	memcpy(found, w->containers, count * sizeof(found[0]));
-	for (size_t i = 0; i < count && w->node != NULL; i++)
-		report(w, &found[i], RUNNER_FOUND, NULL);
-	if (w->node != NULL)
-		report(w, &none, RUNNER_SCANNED, NULL);
+	h->scan_us = 0;
+	for (size_t i = 0; i < count && h->node != NULL; i++)
+		report(h, &found[i], RUNNER_FOUND, NULL);
+	mem_free(found);
+	if (h->node != NULL)
+		report(h, &none, RUNNER_SCANNED, NULL);
 }
 
-void
-runner_run(struct world *w)
+/* The one thing that is due first. */
+static void
+run_one(struct host *h)
 {
-	if (w->node != NULL && w->scan_ms != 0 &&
-	    w->scan_ms <= w->now.mono_ms) {
-		scan(w);
-		return;
-	}
-	for (size_t i = 0; i < w->container_count; i++) {
-		struct container *c = &w->containers[i];
+	for (size_t i = 0; i < h->container_count; i++) {
+		struct container *c = &h->containers[i];
 
-		if (due(w, c) > w->now.mono_ms)
+		if (due(h, c) > h->w->us)
 			continue;
-		if (c->exit_ms <= w->now.mono_ms) {
-			end_run(w, c, (int64_t)dice(w, 3));
-			if (w->node != NULL && w->scan_ms == 0)
-				report(w, c, RUNNER_EXITED, NULL);
+		if (c->exit_us <= h->w->us) {
+			end_run(h, c, (int64_t)dice(h->w, 3));
+			if (h->node != NULL && h->scan_us == 0)
+				report(h, c, RUNNER_EXITED, NULL);
 		} else {
-			carry_out(w, c);
+			carry_out(h, c);
 		}
 		return;
 	}
 }
 
+static void
+on_due(struct world *w, void *ctx, uint64_t at_us)
+{
+	struct host *h = ctx;
+
+	if (h->runner_us != at_us)
+		return;
+	h->runner_us = UINT64_MAX;
+	if (h->node != NULL && h->scan_us != 0 && h->scan_us <= w->us)
+		scan(h);
+	else
+		run_one(h);
+	arm(h);
+}
+
+static void
+arm(struct host *h)
+{
+	uint64_t at = next_due(h);
+
+	if (at >= h->runner_us)
+		return;
+	h->runner_us = max_u64(at, h->w->us);
+	world_at(h->w, h, h->runner_us, on_due, h, h->runner_us);
+}
+
+void
+runner_arm(struct host *h)
+{
+	arm(h);
+}
+
+void
+runner_started(struct host *h)
+{
+	h->scan_us = h->w->us + 1000 + dice(h->w, 300 * US_PER_MS);
+	arm(h);
+}
+
+size_t
+runner_running(const struct host *h, const char *task_id)
+{
+	for (size_t i = 0; i < h->container_count; i++)
+		if (strcmp(h->containers[i].task_id, task_id) == 0)
+			return h->containers[i].phase == RUNNER_PHASE_RUNNING;
+	return 0;
+}
+
 /* What was on its way is done, or half done, or not done. */
 static void
-half_done(struct world *w, struct container *c)
+half_done(struct host *h, struct container *c)
 {
 	enum runner_verb verb = c->todo[0];
-	bool is_done = dice(w, 2) == 0;
+	bool is_done = dice(h->w, 2) == 0;
 
 	switch (verb) {
 	case RUNNER_PREPARE:
@@ -333,44 +408,45 @@ half_done(struct world *w, struct container *c)
 		break;
 	case RUNNER_START:
 		if (is_done && c->phase == RUNNER_PHASE_CREATED)
-			begin_run(w, c);
+			begin_run(h, c);
 		break;
 	case RUNNER_PROBE:
 		break;
 	case RUNNER_STOP:
 		if (c->phase == RUNNER_PHASE_RUNNING && is_done)
-			end_run(w, c, 137);
+			end_run(h, c, 137);
 		break;
 	case RUNNER_REMOVE:
 		c->phase = RUNNER_PHASE_GONE;
-		c->exit_ms = UINT64_MAX;
+		c->exit_us = UINT64_MAX;
 		break;
 	}
 }
 
 void
-runner_daemon_died(struct world *w)
+runner_daemon_died(struct host *h)
 {
 	size_t i = 0;
 
-	while (i < w->container_count) {
-		struct container *c = &w->containers[i];
+	while (i < h->container_count) {
+		struct container *c = &h->containers[i];
 
 		if (c->todo_count > 0)
-			half_done(w, c);
+			half_done(h, c);
 		c->todo_count = 0;
 		if (c->phase == 0)
-			forget(w, c);
+			forget(h, c);
 		else
 			i++;
 	}
+	arm(h);
 }
 
 void
-runner_host_died(struct world *w)
+runner_host_died(struct host *h)
 {
-	for (size_t i = 0; i < w->container_count; i++) {
-		w->containers[i].phase = RUNNER_PHASE_GONE;
-		w->containers[i].exit_ms = UINT64_MAX;
+	for (size_t i = 0; i < h->container_count; i++) {
+		h->containers[i].phase = RUNNER_PHASE_GONE;
+		h->containers[i].exit_us = UINT64_MAX;
 	}
 }
