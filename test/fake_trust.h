@@ -62,12 +62,12 @@ static inline void
 fake_sign(struct fake_trust *t, const struct trust_order *o, struct arena *a,
 	  struct trust_report *r)
 {
-	r->cert = arena_printf(a, "%s %s of %s by %s%s",
-			       o->manager ? "manager" : "worker", o->node_id,
-			       o->cluster_id, o->cert,
-			       o->chain != NULL ? o->chain : "");
 	r->not_before = t->now_ns - FAKE_HOUR_NS;
 	r->not_after = t->now_ns + o->expiry_ns + FAKE_HOUR_NS;
+	r->cert = arena_printf(a, "%s %s of %s until %lld by %s%s",
+			       o->manager ? "manager" : "worker", o->node_id,
+			       o->cluster_id, (long long)r->not_after, o->cert,
+			       o->chain != NULL ? o->chain : "");
 	fake_issuer(o->cert, a, r);
 }
 

@@ -41,9 +41,16 @@ struct control_env {
 	const struct control_manager *managers;
 	size_t manager_count;
 	const struct control_secrets *secrets;
+	/* Those that vote, as the leader hears them; none: it is not known. */
+	const struct control_voter *voters;
+	size_t voter_count;
 };
 struct control_manager {
 	const char *node_id, *addr;
+};
+struct control_voter {
+	uint64_t raft_id;
+	bool heard;
 };
 
 struct control_reply {

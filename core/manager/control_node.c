@@ -21,6 +21,18 @@ control_manager_addr(const struct node_object *n, struct arena *a)
 	return arena_printf(a, "%s:%d", addr, MANAGER_PORT);
 }
 
+static int
+reachability(const struct control_env *env, const struct node_object *n)
+{
+	if (env->voter_count == 0)
+		return REACH_REACHABLE;
+	for (size_t i = 0; i < env->voter_count; i++)
+		if (env->voters[i].raft_id == n->raft_id &&
+		    env->voters[i].heard)
+			return REACH_REACHABLE;
+	return REACH_UNREACHABLE;
+}
+
 /* The node as the API shows it: its place among managers is computed. */
 static void
 show(struct control *c, const struct node_object *n, struct node_object *ret,
@@ -32,7 +44,7 @@ show(struct control *c, const struct node_object *n, struct node_object *ret,
 		return;
 	*manager = (struct manager_status){
 		.leader = c->env->leader && str_eq(n->head.id, c->env->node_id),
-		.reachability = REACH_REACHABLE,
+		.reachability = reachability(c->env, n),
 		.addr = control_manager_addr(n, c->a),
 	};
 	ret->manager = manager;
@@ -109,6 +121,40 @@ manager_count(const struct state *s)
 	return count;
 }
 
+/* Would those that are left, and are heard, still be a majority? */
+static bool
+keeps_quorum(struct control *c, const struct node_object *n)
+{
+	const struct control_env *env = c->env;
+	size_t left = 0, heard = 0, needed;
+
+	for (size_t i = 0; i < env->voter_count; i++) {
+		if (env->voters[i].raft_id == n->raft_id)
+			continue;
+		left++;
+		heard += env->voters[i].heard;
+	}
+	needed = left / 2 + 1;
+	if (left == env->voter_count || heard >= needed)
+		return true;
+	control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
+			  "can't remove member from the raft: this would "
+			  "result in a loss of quorum: of the %zu managers "
+			  "that are left %zu answer, and it takes %zu",
+			  left, heard, needed);
+	return false;
+}
+
+static bool
+may_be_demoted(struct control *c, const struct node_object *n)
+{
+	if (manager_count(c->env->state) > 1)
+		return keeps_quorum(c, n);
+	control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
+			  "attempting to demote the last manager of the swarm");
+	return false;
+}
+
 static bool
 spec_is_fine(struct control *c, const struct node_object *n,
 	     const struct node_spec *spec)
@@ -121,16 +167,8 @@ spec_is_fine(struct control *c, const struct node_object *n,
 		control_error(c->ret, 400, "invalid Role: \"\"");
 		return false;
 	}
-	if (spec->role == n->spec.role)
-		return true;
-	if (spec->role == ROLE_WORKER && manager_count(c->env->state) == 1)
-		control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
-				  "attempting to demote the last manager of "
-				  "the swarm");
-	else
-		control_error(c->ret, 501,
-			      "changing a node's role is not supported yet");
-	return false;
+	return spec->role == n->spec.role || spec->role == ROLE_MANAGER ||
+	       may_be_demoted(c, n);
 }
 
 void

@@ -160,10 +160,26 @@ peers_link_down(struct node *n, struct peer_link *l,
 	logs_route_down(n, &(struct route){ .link = l->id });
 }
 
+/* It has a manager's certificate still, and is none: it was cut off when it
+ * was demoted, or when a new cluster was made by force. */
+static void
+tell_gone(struct node *n, struct peer_link *l)
+{
+	const struct node_object *o;
+
+	if (n->manager == NULL || !l->is_manager || l->raft_id == 0)
+		return;
+	o = state_get(n->state, OBJECT_NODE, l->peer.node_id);
+	if (o != NULL && o->role == ROLE_WORKER && o->raft_id == 0)
+		peers_send(n, l,
+			   &(struct message){ .kind = MESSAGE_RAFT_GONE });
+}
+
 void
 peers_hello(struct node *n, struct peer_link *l)
 {
 	roles_seen(n, l);
+	tell_gone(n, l);
 }
 
 void

@@ -66,6 +66,27 @@ known_managers(struct node *n, struct control_env *env)
 	env->manager_count = known->v.count;
 }
 
+static void
+known_voters(struct node *n, struct control_env *env)
+{
+	const struct raft_members *m = raft_members(n->raft);
+	struct control_voter *v =
+		arena_array(&n->step_arena, m->count, sizeof(*v));
+	struct raft_peer_status status;
+
+	env->voters = v;
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (m->learner[i])
+			continue;
+		v->raft_id = m->id[i];
+		v->heard = m->id[i] == n->raft_id ||
+			   (raft_peer_status(n->raft, m->id[i], &status) == 0 &&
+			    status.active);
+		v++;
+	}
+	env->voter_count = (size_t)(v - env->voters);
+}
+
 struct control_env
 request_env(struct node *n)
 {
@@ -87,6 +108,8 @@ request_env(struct node *n)
 	env.trouble = identity_trouble(n);
 	if (n->life == LIFE_WORKER)
 		known_managers(n, &env);
+	if (n->manager != NULL)
+		known_voters(n, &env);
 	env.leader = n->manager != NULL;
 	if (n->agent != NULL)
 		env.containers = agent_count(n->agent, &env.containers_running);
