@@ -97,7 +97,7 @@ fi
 helps
 has service ''
 is service serv
-is 'create inspect logs ls ps rm rollback scale update' service ''
+is 'create inspect logs ls ps rebalance rm rollback scale update' service ''
 is 'create' service cr
 is '--pretty' service inspect --pr
 is '--update-delay --update-order --update-parallelism' service create --update-
@@ -108,11 +108,18 @@ is 'web' service update --force we
 is 'nginx:1' image rm ngi
 is 'bash' completion ''
 is '--task-history-limit' init --task
+is '--placement-pref-add --placement-pref-rm' service update --placement-pref-
+is '' init --external
 is '' service create --secr
 is '' service lo-nothing
-lacks join ''
+has join ''
+has join-token join
+is '--token --token-file' join --tok
+is 'manager worker' join-token ''
 lacks stack ''
-lacks promote node ''
+is 'demote inspect ls promote ps rm update' node ''
+is 'alpha' node promote al
+is '--label-add --label-rm' node update --label
 has --all ps --a
 has --all container ls --a
 has --all images --a

@@ -102,7 +102,7 @@ told() { # PATH KIND
 	set -- "$1" "$2" $(place "$1")
 	case $1-$2 in
 	*-hidden) return ;;
-	image_*-later | node_*-later) pattern="^\\.[A-Z].*\"$words\"" ;;
+	image_*-later) pattern="^\\.[A-Z].*\"$words\"" ;;
 	*-later) return ;;
 	service_* | node_* | image_*) pattern="^\\.Ss .*\\<$4\\>" ;;
 	*) set -- "$1" "$2" swarm && pattern="^\\.It Ic swarm $words" ;;
@@ -217,7 +217,7 @@ plants() {
 		'no command rollbak'
 	plant swarm-service.8 's/-endpoint-mode/-env/' \
 		'NOT YET: flag endpoint-mode is missing'
-	plant swarm-node.8 's/"node promote"/"node remote"/' \
+	plant swarm-node.8 's/^\.Ss promote/.Ss promot/' \
 		'command node promote is missing'
 	plant swarm-image.8 's/^\.Fl -platform/.Fl -plattform/' \
 		'nothing has a flag plattform'

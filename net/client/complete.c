@@ -67,6 +67,8 @@ put_case(FILE *out, const struct command *c, const char *path, size_t len)
 		fprintf(out, "\t\twords=$(%s 2>/dev/null)\n", query);
 	if (str_eq(c->path, "completion"))
 		fputs("\t\twords=bash\n", out);
+	if (str_eq(c->path, "join-token"))
+		fputs("\t\twords='worker manager'\n", out);
 	fputs("\t\t;;\n", out);
 }
 

@@ -53,6 +53,8 @@ waits(int argc, char **argv)
 		if (strcmp(argv[i], "scale") == 0 ||
 		    strcmp(argv[i], "rollback") == 0 ||
 		    strcmp(argv[i], "create") == 0 ||
+		    strcmp(argv[i], "rebalance") == 0 ||
+		    strcmp(argv[i], "ca") == 0 ||
 		    strcmp(argv[i], "update") == 0)
 			return true;
 	return false;

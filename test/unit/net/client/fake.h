@@ -33,12 +33,12 @@ struct fake {
 
 /* How often it was sent already. */
 static inline unsigned
-fake_count(const struct fake *f, const char *request)
+fake_count(struct fake *f, const char *request)
 {
 	size_t len = strlen(request);
 	unsigned n = 0;
 
-	for (const char *line = f->sent.len ? f->sent.p : ""; *line != '\0';) {
+	for (const char *line = buf_cstr(&f->sent); *line != '\0';) {
 		const char *end = strchr(line, '\n');
 
 		n += strncmp(line, request, len) == 0 && line[len] == ' ';
