@@ -458,18 +458,30 @@ run_parsed(struct cli *cli, const struct parsed *p, int argc, char **argv)
 	return p->command->run(cli, p);
 }
 
+/* The parser takes secrets out of argv: whoever parses again needs these. */
+static char **
+copy_words(struct arena *a, int argc, char **argv)
+{
+	char **copy = arena_array(a, (size_t)argc + 1, sizeof(*copy));
+
+	for (int i = 0; i < argc; i++)
+		copy[i] = arena_strdup(a, argv[i]);
+	return copy;
+}
+
 int
 cli_run(struct cli *cli, int argc, char **argv)
 {
 	struct parsed p;
 	const char *message = NULL;
+	char **words = copy_words(&cli->arena, argc, argv);
 	int rc = command_parse(argc, argv, &cli->arena, &p, &message);
 
 	if (rc != 0) {
 		fputs(cli_clean(&cli->arena, message), cli->err);
 		return rc;
 	}
-	rc = run_parsed(cli, &p, argc, argv);
+	rc = run_parsed(cli, &p, argc, words);
 	if (fflush(cli->out) != 0 && rc == CLI_OK)
 		return cli_fail(cli, "write to stdout: %s", strerror(errno));
 	return rc;
