@@ -159,13 +159,54 @@ choose_advertise(const char *wish, const struct host_addrs *have,
 	return 0;
 }
 
+/* The loopback is no way to this host, nor are bridges of containers. */
+static bool
+leads_here(const struct host_addr *a)
+{
+	return strchr(a->ip, ':') == NULL && !str_eq(a->name, "lo") &&
+	       !str_starts(a->name, "swarm") && !str_starts(a->name, "docker");
+}
+
+/* Without a route to the world: the first address others may know. */
+static const char *
+first_addr(const struct host_addrs *have)
+{
+	for (size_t i = 0; have != NULL && i < have->count; i++)
+		if (leads_here(&have->v[i]))
+			return have->v[i].ip;
+	return "127.0.0.1";
+}
+
+int
+addr_check_sole(const struct host_addrs *have, struct err *e)
+{
+	const struct host_addr *first = NULL;
+
+	for (size_t i = 0; i < have->count; i++) {
+		const struct host_addr *at = &have->v[i];
+
+		if (!leads_here(at))
+			continue;
+		if (first != NULL)
+			return err_set(e, -EINVAL,
+				       "could not choose an IP address to "
+				       "advertise since this system has "
+				       "several (%s on %s, %s on %s) and no "
+				       "default route",
+				       first->ip, first->name, at->ip,
+				       at->name);
+		first = at;
+	}
+	return 0;
+}
+
 int
 addr_choose(const char *listen, const char *advertise,
 	    const struct host_addrs *have, const char *default_addr,
 	    struct addr *ret, struct err *e)
 {
 	struct split on, at = { 0 };
-	bool fixed = true;
+	bool fixed = true, guessed = false;
 	int r = choose_listen(listen, have, &on, e);
 
 	if (r == 0 && !str_empty(advertise))
@@ -174,13 +215,15 @@ addr_choose(const char *listen, const char *advertise,
 		return r;
 	if (str_empty(advertise) && is_unspecified(on.host)) {
 		snprintf(at.host, sizeof(at.host), "%s",
-			 str_or(default_addr, "127.0.0.1"));
+			 str_or(default_addr, first_addr(have)));
+		guessed = default_addr == NULL;
 		fixed = false;
 	} else if (str_empty(advertise)) {
 		snprintf(at.host, sizeof(at.host), "%s", on.host);
 	}
 	if (at.port == 0)
 		at.port = on.port;
+	ret->guessed = guessed;
 	join(on.host, on.port, ret->listen);
 	join(at.host, at.port, ret->advertise);
 	snprintf(ret->host, sizeof(ret->host), "%s", at.host);

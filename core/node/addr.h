@@ -20,15 +20,21 @@ struct addr {
 	/* What others are told: as advertise, but ":2377" when the address is
 	 * this host's own choice: then they see it, and see it change. */
 	char told[LINK_ADDR_MAX];
+	bool guessed; /* advertise is the first address; see below */
 };
 
 /*
  * Each wish may be NULL or "". default_addr is what others would reach this
- * host by, if known. -EINVAL: in Docker's words, as far as it has some.
+ * host by; NULL: the first address of have that is not a loopback's or a
+ * bridge's. -EINVAL: in Docker's words, as far as it has some.
  */
 int addr_choose(const char *listen, const char *advertise,
 		const struct host_addrs *have, const char *default_addr,
 		struct addr *ret, struct err *e);
+
+/* -EINVAL, and names two, if the first address that a guess takes is one of
+ * several. */
+int addr_check_sole(const struct host_addrs *have, struct err *e);
 
 /* "10.0.0.1", "10.0.0.1:2377", "[::1]:2377", "::1", "host:2377": with the
  * port that was named, or else port. -EINVAL: it is none of these. */

@@ -244,6 +244,16 @@ start(struct node *n, struct begin *b)
 			  on_root, b);
 }
 
+/* A cluster begins with an address that is certain. */
+static int
+choose_addr(const struct node *n, struct begin *b, struct err *e)
+{
+	int r = addr_choose(b->wish.listen_addr, b->wish.advertise_addr,
+			    &n->addrs, n->default_addr, &b->addr, e);
+
+	return r == 0 && b->addr.guessed ? addr_check_sole(&n->addrs, e) : r;
+}
+
 void
 begin_init(struct node *n, const struct request *r)
 {
@@ -260,8 +270,7 @@ begin_init(struct node *n, const struct request *r)
 	arena_init(&b->arena);
 	request_copy(r, &b->arena, &b->request);
 	if (control_init_read(&env, &b->request, &b->arena, &b->wish, &reply) &&
-	    addr_choose(b->wish.listen_addr, b->wish.advertise_addr, &n->addrs,
-			n->default_addr, &b->addr, &e) < 0)
+	    choose_addr(n, b, &e) < 0)
 		control_error(&reply, 400, "%s", e.msg);
 	if (reply.status == 0) {
 		start(n, b);
