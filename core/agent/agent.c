@@ -236,6 +236,15 @@ agent_alone(struct agent *a, bool alone, struct now now)
 		life_step(a, a->jobs[i - 1]);
 }
 
+bool
+agent_take_back(struct agent *a, const char *task_id, struct now now)
+{
+	struct job *j = job_find(a, task_id);
+
+	out_begin(a, now);
+	return j != NULL && a->alone && life_take_back(a, j);
+}
+
 void
 agent_tell_all(struct agent *a, struct now now)
 {
@@ -287,7 +296,7 @@ agent_images(const struct agent *a, struct arena *arena, struct strings *ret)
 		const struct task *t = a->jobs[i]->task;
 
 		if (t != NULL && t->spec.container != NULL &&
-		    a->jobs[i]->r.phase < JOB_ENDED)
+		    !task_state_ended(a->jobs[i]->r.status.state))
 			strings_add(ret, arena, t->spec.container->image);
 	}
 }

@@ -48,6 +48,9 @@ void agent_tick(struct agent *a, struct now now);
  * as ended, and the managers restart it; what has begun goes on.
  */
 void agent_alone(struct agent *a, bool alone, struct now now);
+/* Alone: no manager heard of this task's last status. If that was its end, and
+ * it is to be restarted, it has not ended: true. */
+bool agent_take_back(struct agent *a, const char *task_id, struct now now);
 /* All statuses come out again: somebody new is to know them. */
 void agent_tell_all(struct agent *a, struct now now);
 void agent_images_changed(struct agent *a, struct now now);

@@ -10,6 +10,10 @@
  *    +------------------------> ENDED <------------------------+
  *                                 | not assigned any more
  *                               REMOVING -> forgotten
+ *
+ * While no manager hears this node, what ends by itself goes from RUNNING to
+ * WAITING, until its delay is over: then REMOVING, NEW and so on; its status
+ * is RUNNING all the while. If a manager is there first, it is ENDED.
  */
 #ifndef CORE_AGENT_AGENT_IMPL_H
 #define CORE_AGENT_AGENT_IMPL_H
@@ -33,6 +37,7 @@ enum job_phase {
 	JOB_STOPPING,
 	JOB_ENDED,
 	JOB_REMOVING,
+	JOB_WAITING,
 };
 
 /* What is stored of a job. Strings are in the job's arena, or constant. */
@@ -64,9 +69,7 @@ struct job {
 	bool row_dirty, status_dirty;
 	struct health health;
 	uint64_t retry_ms; /* REMOVING: order again; UINT64_MAX: no */
-	/* NEW, REMOVING: it was ended, and is to start again at that time by
-	 * this agent's own decision; 0: no. */
-	uint64_t restart_ms;
+	uint64_t restart_ms; /* WAITING */
 	/* what the runner found at start */
 	enum runner_phase found;
 	int64_t found_pid, found_started_at, found_finished_at, found_code;
@@ -135,6 +138,7 @@ void life_step(struct agent *a, struct job *j);
 void life_report(struct agent *a, struct job *j, const struct runner_report *r);
 void life_adopt(struct agent *a, struct job *j); /* after SCANNED */
 void life_lost(struct agent *a, struct job *j);	 /* no container, no row */
+bool life_take_back(struct agent *a, struct job *j);
 void life_tick(struct agent *a, struct job *j);
 uint64_t life_deadline(const struct job *j);
 

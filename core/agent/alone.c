@@ -3,6 +3,7 @@
  * it again, and when (facts 3.4, as far as one task can tell).
  */
 #include "core/agent/agent_impl.h"
+#include "core/base/str.h"
 #include "core/model/naming.h"
 
 #define RESTART_MIN_MS UINT64_C(100) /* with no delay it would spin */
@@ -10,7 +11,8 @@
 static bool
 condition_holds(const struct job *j)
 {
-	bool failed = j->r.container.exit_code != 0 || j->r.unhealthy;
+	bool failed = j->r.container.exit_code != 0 || j->r.unhealthy ||
+		      !str_empty(j->r.status.err);
 
 	switch (restart_condition_of(&j->task->spec)) {
 	case RESTART_NONE:
@@ -42,6 +44,7 @@ count_one(const struct agent *a, struct job *j)
 	return true;
 }
 
+/* j ran, and ended by itself: does it wait now, to be started again? */
 bool
 alone_restarts(struct agent *a, struct job *j)
 {
@@ -52,10 +55,10 @@ alone_restarts(struct agent *a, struct job *j)
 	    j->r.status.state != TASK_RUNNING || !condition_holds(j) ||
 	    !count_one(a, j))
 		return false;
-	j->r.unhealthy = false;
 	j->restart_ms = a->now.mono_ms +
 			max_u64(delay > 0 ? (uint64_t)(delay / NS_PER_MS) : 0,
 				RESTART_MIN_MS);
+	j->r.phase = JOB_WAITING;
 	j->row_dirty = true;
 	return true;
 }

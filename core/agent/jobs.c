@@ -155,7 +155,7 @@ check_row(const struct job_row *r, struct err *e)
 {
 	struct ip_net n;
 
-	if (r->phase < JOB_NEW || r->phase > JOB_REMOVING)
+	if (r->phase < JOB_NEW || r->phase > JOB_WAITING)
 		return err_set(e, -EINVAL, "unknown phase");
 	if (r->task.len == 0)
 		return err_set(e, -EINVAL, "there is no task in the row");

@@ -245,31 +245,9 @@ forget(struct agent *a, struct job *j)
 	job_drop(a, j);
 }
 
-static void ended_by_itself(struct agent *a, struct job *j);
-
-/* It ended while no manager was there. If one is there now, it decides. */
-static bool
-restart_waits(struct agent *a, struct job *j)
-{
-	bool unwanted = is_unwanted(a, j);
-
-	if (j->restart_ms == 0)
-		return false;
-	if (a->alone && !unwanted && j->restart_ms > a->now.mono_ms)
-		return true;
-	j->restart_ms = 0;
-	if (a->alone || unwanted)
-		return false;
-	ended_by_itself(a, j);
-	end(a, j);
-	return true;
-}
-
 static void
 step_new(struct agent *a, struct job *j)
 {
-	if (restart_waits(a, j))
-		return;
 	if (!is_unwanted(a, j)) {
 		prepare(a, j);
 		return;
@@ -292,6 +270,47 @@ step_ended(struct agent *a, struct job *j)
 	return true;
 }
 
+static void ended_by_itself(struct agent *a, struct job *j);
+
+/* It ended while no manager was there. If one is there now, it decides. */
+static void
+step_waiting(struct agent *a, struct job *j)
+{
+	if (!is_unwanted(a, j) && a->alone) {
+		if (j->restart_ms > a->now.mono_ms)
+			return;
+		j->r.unhealthy = false;
+		order_remove(a, j);
+		return;
+	}
+	if (is_unwanted(a, j))
+		set_state(a, j, TASK_SHUTDOWN, "shutdown", "");
+	else if (!str_empty(j->r.status.err))
+		set_failed(a, j, j->r.status.err);
+	else
+		ended_by_itself(a, j);
+	end(a, j);
+}
+
+/* True if it was so, and is now as if its end had not been noticed. */
+bool
+life_take_back(struct agent *a, struct job *j)
+{
+	int state = j->r.status.state;
+
+	if (j->r.phase != JOB_ENDED || j->r.started_at == 0 ||
+	    (state != TASK_COMPLETE && state != TASK_FAILED))
+		return false;
+	j->r.status.state = TASK_RUNNING;
+	if (!alone_restarts(a, j)) {
+		j->r.status.state = state;
+		return false;
+	}
+	j->status_dirty = false;
+	out_flush(a, j);
+	return true;
+}
+
 void
 life_step(struct agent *a, struct job *j)
 {
@@ -299,6 +318,8 @@ life_step(struct agent *a, struct job *j)
 		return;
 	if (j->r.phase == JOB_NEW)
 		step_new(a, j);
+	if (j->r.phase == JOB_WAITING)
+		step_waiting(a, j);
 	switch ((enum job_phase)j->r.phase) {
 	case JOB_READY:
 		if (is_unwanted(a, j))
@@ -319,6 +340,7 @@ life_step(struct agent *a, struct job *j)
 	case JOB_NEW:
 	case JOB_STOPPING:
 	case JOB_REMOVING:
+	case JOB_WAITING:
 		break;
 	}
 	out_flush(a, j);
@@ -401,6 +423,20 @@ ended_by_itself(struct agent *a, struct job *j)
 	set_state(a, j, TASK_COMPLETE, "finished", "");
 }
 
+/* As enter(): what it published goes with it. */
+static bool
+waits_alone(struct agent *a, struct job *j)
+{
+	bool had_ports = job_is_live(j) && j->r.ports.count > 0;
+
+	if (!alone_restarts(a, j))
+		return false;
+	j->health = (struct health){ .next_ms = UINT64_MAX };
+	if (had_ports)
+		out_ports(a);
+	return true;
+}
+
 static void
 exited(struct agent *a, struct job *j, const struct runner_report *r)
 {
@@ -419,8 +455,7 @@ exited(struct agent *a, struct job *j, const struct runner_report *r)
 	show_container(j);
 	if (j->r.phase == JOB_STOPPING && !j->r.unhealthy) {
 		set_state(a, j, TASK_SHUTDOWN, "shutdown", "");
-	} else if (alone_restarts(a, j)) {
-		order_remove(a, j);
+	} else if (waits_alone(a, j)) {
 		return;
 	} else {
 		ended_by_itself(a, j);
@@ -688,8 +723,7 @@ life_tick(struct agent *a, struct job *j)
 	probe(a, j);
 	if (j->r.phase == JOB_REMOVING && j->retry_ms <= a->now.mono_ms)
 		order_remove(a, j);
-	if (j->r.phase == JOB_NEW && j->restart_ms != 0 &&
-	    j->restart_ms <= a->now.mono_ms)
+	if (j->r.phase == JOB_WAITING && j->restart_ms <= a->now.mono_ms)
 		life_step(a, j);
 }
 
@@ -700,7 +734,7 @@ life_deadline(const struct job *j)
 
 	if (j->r.phase == JOB_RUNNING)
 		at = min_u64(at, j->health.next_ms);
-	if (j->r.phase == JOB_NEW && j->restart_ms != 0)
+	if (j->r.phase == JOB_WAITING)
 		at = min_u64(at, j->restart_ms);
 	return at;
 }

@@ -407,6 +407,7 @@ uint32_t work_news_take(struct node *n, uint64_t batch, struct status_item *ret,
 			size_t max);
 void work_news_done(struct node *n, uint64_t batch, bool known);
 void work_news_unsent(struct node *n);
+void work_news_take_back(struct node *n);
 void work_fini(struct node *n);
 
 /* watch.c */

@@ -30,6 +30,19 @@
 #define STATUSES_OPEN_MAX 4
 #define STATUSES_MS 30000
 
+/*
+ * No manager hears this node: what ends is held back, for as long as its
+ * restart is delayed, and so is what ended before and nobody took note of. If
+ * a manager did, its word is the last: it will want the task no more.
+ */
+static void
+go_alone(struct node *n)
+{
+	agent_alone(n->agent, true, n->now);
+	work_news_take_back(n);
+	work_drain(n);
+}
+
 static struct session *
 session_of(struct node *n)
 {
@@ -40,8 +53,8 @@ session_of(struct node *n)
 	s = mem_new(sizeof(*s));
 	s->phase = SESSION_NONE;
 	s->period_ms = DISPATCHER_PERIOD_MS;
-	s->alone_ms = n->now.mono_ms + s->period_ms;
 	n->session = s;
+	go_alone(n);
 	return s;
 }
 
@@ -190,7 +203,6 @@ wait_longer(struct node *n, struct session *s)
 	if (s->phase == SESSION_OPEN) {
 		s->wait_ms = 0;
 		s->at_ms = n->now.mono_ms;
-		s->alone_ms = n->now.mono_ms + s->period_ms;
 		return;
 	}
 	s->wait_ms = min_u64(WAIT_FIRST_MS + 2 * s->wait_ms, WAIT_MAX_MS);
@@ -200,6 +212,8 @@ wait_longer(struct node *n, struct session *s)
 static void
 lose(struct node *n, struct session *s)
 {
+	bool was_open = s->phase == SESSION_OPEN;
+
 	wait_longer(n, s);
 	s->phase = SESSION_NONE;
 	s->attempt++;
@@ -209,6 +223,8 @@ lose(struct node *n, struct session *s)
 	s->batch_floor = s->batch_last;
 	assigned_drop_parts(s);
 	work_news_unsent(n);
+	if (was_open)
+		go_alone(n);
 }
 
 /* The manager at the end of the link is of no use. */
@@ -269,7 +285,6 @@ open_session(struct node *n, struct session *s, const struct settings_body *b)
 	s->id = b->session;
 	s->number = 0;
 	s->wait_ms = s->refused = 0;
-	s->alone_ms = UINT64_MAX;
 	s->report_ms = 0;
 	s->beat_ms = UINT64_MAX;
 	if (n->life == LIFE_WORKER)
@@ -461,15 +476,6 @@ look_at_way(struct node *n, struct session *s)
 		lose(n, s);
 }
 
-static void
-look_at_time(struct node *n, struct session *s)
-{
-	if (s->alone_ms > n->now.mono_ms)
-		return;
-	s->alone_ms = UINT64_MAX;
-	agent_alone(n->agent, true, n->now);
-}
-
 void
 session_step(struct node *n)
 {
@@ -486,7 +492,6 @@ session_step(struct node *n)
 		begin(n, s);
 	if (s->phase == SESSION_OPEN)
 		beat(n, s);
-	look_at_time(n, s);
 	work_drain(n);
 }
 
@@ -494,11 +499,10 @@ uint64_t
 session_deadline(const struct node *n)
 {
 	const struct session *s = n->session;
-	uint64_t at;
+	uint64_t at = UINT64_MAX;
 
 	if (s == NULL)
 		return UINT64_MAX;
-	at = s->alone_ms;
 	if (s->phase == SESSION_NONE &&
 	    (n->life == LIFE_WORKER || way_of((struct node *)n).there))
 		at = min_u64(at, s->at_ms);

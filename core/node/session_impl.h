@@ -37,8 +37,6 @@ struct session {
 	uint64_t until_ms;	 /* DIALLING */
 	uint64_t beat_ms;	 /* OPEN: the next heartbeat */
 	bool beating;		 /* one is to be answered */
-	uint64_t alone_ms;	 /* the agent is alone then; UINT64_MAX: it is
-				    already, or there is a session */
 	uint32_t refused;	 /* in a row */
 	/* whom a worker dialled, and how that went */
 	char manager[ID_LEN + 1];

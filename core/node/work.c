@@ -156,6 +156,23 @@ work_news_done(struct node *n, uint64_t batch, bool known)
 	n->news_count = kept;
 }
 
+/* The agent is alone: what is not over yet for it is no news. */
+void
+work_news_take_back(struct node *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->news_count; i++) {
+		struct news *x = n->news[i];
+
+		if (agent_take_back(n->agent, x->task_id, n->now))
+			news_free(x);
+		else
+			n->news[kept++] = x;
+	}
+	n->news_count = kept;
+}
+
 void
 work_news_unsent(struct node *n)
 {

@@ -30,13 +30,16 @@ alone(bool is)
 	drain(&h);
 }
 
-/* The old container goes, and a new one comes up. */
+/* After the delay the old container goes, and a new one comes up. */
 static void
 comes_back(void)
 {
+	OK(order(&h, RUNNER_REMOVE) == NULL);
+	wait_ms(&h, 1999);
+	OK(order(&h, RUNNER_REMOVE) == NULL);
+	wait_ms(&h, 1);
+	OK(order(&h, RUNNER_REMOVE) != NULL);
 	report(&h, "t1", RUNNER_REMOVED);
-	OK(order(&h, RUNNER_PREPARE) == NULL);
-	wait_ms(&h, 2000);
 	OK(order(&h, RUNNER_PREPARE) != NULL);
 	report(&h, "t1", RUNNER_PREPARED);
 	OK(order(&h, RUNNER_START) != NULL);
@@ -51,7 +54,6 @@ T(what_ends_is_started_again_and_was_never_anything_but_running)
 	alone(true);
 	for (int i = 0; i < 5; i++) {
 		exits(&h, "t1", i);
-		OK(order(&h, RUNNER_REMOVE) != NULL);
 		OK(status(&h) == NULL);
 		comes_back();
 	}
@@ -95,8 +97,9 @@ T(the_condition_holds_here_as_well)
 		run(&h, h.task);
 		alone(true);
 		exits(&h, "t1", rows[i].code);
-		EQ(order(&h, RUNNER_REMOVE) != NULL, rows[i].again);
 		EQ(status(&h) == NULL, rows[i].again);
+		wait_ms(&h, 1000);
+		EQ(order(&h, RUNNER_REMOVE) != NULL, rows[i].again);
 		fini(&h);
 	}
 }
@@ -119,7 +122,6 @@ T(attempts_end_and_a_window_begins_them_anew)
 		comes_back();
 	}
 	exits(&h, "t1", 1);
-	OK(order(&h, RUNNER_REMOVE) == NULL);
 	EQ(status(&h)->state, TASK_FAILED);
 	fini(&h);
 }
@@ -130,25 +132,11 @@ T(what_waits_when_a_manager_is_back_is_the_managers)
 	run(&h, h.task);
 	alone(true);
 	exits(&h, "t1", 3);
-	report(&h, "t1", RUNNER_REMOVED);
 	alone(false);
 	EQ(status(&h)->state, TASK_FAILED);
 	EQ_STR(status(&h)->err, "task: non-zero exit (3)");
 	wait_ms(&h, 60000);
-	OK(order(&h, RUNNER_PREPARE) == NULL);
-	fini(&h);
-}
-
-T(what_is_being_removed_when_a_manager_is_back_is_the_managers)
-{
-	begin(RESTART_ANY, 60 * NS_PER_S);
-	run(&h, h.task);
-	alone(true);
-	exits(&h, "t1", 0);
-	alone(false);
-	OK(status(&h) == NULL);
-	report(&h, "t1", RUNNER_REMOVED);
-	EQ(status(&h)->state, TASK_COMPLETE);
+	OK(order(&h, RUNNER_REMOVE) == NULL);
 	fini(&h);
 }
 
@@ -158,14 +146,91 @@ T(what_has_begun_again_goes_on)
 	run(&h, h.task);
 	alone(true);
 	exits(&h, "t1", 3);
-	report(&h, "t1", RUNNER_REMOVED);
 	wait_ms(&h, 2000);
-	OK(order(&h, RUNNER_PREPARE) != NULL);
 	alone(false);
 	OK(status(&h) == NULL);
+	report(&h, "t1", RUNNER_REMOVED);
+	OK(order(&h, RUNNER_PREPARE) != NULL);
 	report(&h, "t1", RUNNER_PREPARED);
 	report(&h, "t1", RUNNER_STARTED);
 	EQ(status(&h)->state, TASK_RUNNING);
+	fini(&h);
+}
+
+static bool
+take_back(void)
+{
+	bool was = agent_take_back(h.a, "t1", h.now);
+
+	drain(&h);
+	return was;
+}
+
+T(an_end_that_nobody_heard_of_is_taken_back)
+{
+	begin(RESTART_ANY, 2 * NS_PER_S);
+	run(&h, h.task);
+	OK(!take_back());
+	exits(&h, "t1", 3);
+	EQ(status(&h)->state, TASK_FAILED);
+	OK(!take_back()); /* a manager is there */
+	alone(true);
+	OK(take_back());
+	OK(!take_back());
+	comes_back();
+	exits(&h, "t1", 3);
+	alone(false);
+	EQ(status(&h)->state, TASK_FAILED);
+	EQ_STR(status(&h)->err, "task: non-zero exit (3)");
+	fini(&h);
+}
+
+T(an_end_that_is_taken_back_keeps_its_reason)
+{
+	struct runner_report r = { .news = RUNNER_FAILED,
+				   .task_id = "t1",
+				   .err = "no such thing" };
+
+	begin(RESTART_ON_FAILURE, 2 * NS_PER_S);
+	run(&h, h.task);
+	report_full(&h, &r);
+	exits(&h, "t1", 0);
+	alone(true);
+	OK(take_back());
+	alone(false);
+	EQ(status(&h)->state, TASK_FAILED);
+	EQ_STR(status(&h)->err, "no such thing");
+	fini(&h);
+}
+
+T(what_was_to_stop_is_not_taken_back)
+{
+	begin(RESTART_ANY, 2 * NS_PER_S);
+	run(&h, h.task);
+	desire(&h, h.task, TASK_SHUTDOWN);
+	exits(&h, "t1", 0);
+	alone(true);
+	OK(!take_back());
+	fini(&h);
+}
+
+/* The daemon ends and starts again meanwhile. */
+T(what_waited_before_a_restart_of_the_daemon_has_ended)
+{
+	struct runner_report r = { .news = RUNNER_FOUND,
+				   .task_id = "t1",
+				   .phase = RUNNER_PHASE_EXITED,
+				   .exit_code = 3 };
+
+	begin(RESTART_ANY, 60 * NS_PER_S);
+	run(&h, h.task);
+	alone(true);
+	exits(&h, "t1", 3);
+	agent_free(h.a);
+	boot(&h);
+	report_full(&h, &r);
+	scan_done(&h);
+	EQ(status(&h)->state, TASK_FAILED);
 	fini(&h);
 }
 
@@ -186,10 +251,10 @@ T(an_assignment_that_is_gone_ends_the_waiting)
 	run(&h, h.task);
 	alone(true);
 	exits(&h, "t1", 1);
-	report(&h, "t1", RUNNER_REMOVED);
 	agent_unassign(h.a, "t1", h.now);
 	drain(&h);
-	wait_ms(&h, 60000);
+	OK(order(&h, RUNNER_REMOVE) != NULL);
+	report(&h, "t1", RUNNER_REMOVED);
 	OK(order(&h, RUNNER_PREPARE) == NULL);
 	OK(agent_is_empty(h.a));
 	fini(&h);
