@@ -280,6 +280,6 @@ control_service_remove(struct control *c)
 
 	if (!s)
 		return;
-	tx_delete(&c->ret->tx, OBJECT_SERVICE, s->head.id, TX_ANY);
+	tx_delete(&c->ret->tx, OBJECT_SERVICE, s->head.id, TX_PRESENT);
 	control_propose(c, 200, "");
 }

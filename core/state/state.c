@@ -134,6 +134,8 @@ check_expectation(const struct state *s, const struct tx_op *op, struct err *e)
 		return 0;
 	if (now == NULL)
 		return err_set(e, -ENOENT, "%s %s not found", word, op_id(op));
+	if (op->expect == TX_PRESENT)
+		return 0;
 	if (now->version.index != op->expect)
 		return err_set(e, -ESTALE, "update out of sequence");
 	return 0;

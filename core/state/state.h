@@ -16,15 +16,16 @@
 
 /* ---- transactions ------------------------------------------------------ */
 
-#define TX_ABSENT 0	  /* expect: there is no such object */
-#define TX_ANY UINT64_MAX /* expect: whatever there is */
-#define TX_OPS_MAX 20000  /* of one transaction */
+#define TX_ABSENT 0		    /* expect: there is no such object */
+#define TX_ANY UINT64_MAX	    /* expect: whatever there is, or nothing */
+#define TX_PRESENT (UINT64_MAX - 1) /* expect: it is there, in any version */
+#define TX_OPS_MAX 20000	    /* of one transaction */
 
 struct tx_op {
 	enum object_type type;
 	void *object;	 /* put: one reference, the tx's; NULL: delete */
 	const char *id;	 /* the object's; owned by the tx for a delete */
-	uint64_t expect; /* version index, TX_ABSENT or TX_ANY */
+	uint64_t expect; /* version index, or one of TX_* */
 };
 
 struct tx {
