@@ -12,8 +12,8 @@
 #include "core/node/node.h"
 #include "core/node/node_impl.h"
 #include "test/fake_trust.h"
-#include "test/sim/disk.c"
 #include "test/t.h"
+#include "test/unit/core/node/disk.h"
 
 #define HOSTS_MAX 8
 #define WIRES_MAX 512
