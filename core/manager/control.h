@@ -17,6 +17,18 @@ struct control_secrets {
 	const char *cross_signed;   /* root, signed by the one that is */
 };
 
+#define CONTROL_MANAGERS_MAX 7
+
+/* A member of the raft, as the leader sees it. */
+struct control_member {
+	const char *node_id;
+	bool leader, reachable;
+	/* Without it: do the others agree, how many of how many voters
+	 * answer, and how many it takes. */
+	bool may_go;
+	uint32_t answer, voters, needed;
+};
+
 /* What the node knows beside the tables. */
 struct control_env {
 	const struct state *state; /* NULL: not in a cluster */
@@ -31,7 +43,8 @@ struct control_env {
 	const char *kernel_version;
 	const char *operating_system; /* PRETTY_NAME of os-release */
 	const char *default_addr;     /* if swarm init is not told an address */
-	bool leader;
+	const struct control_member *members; /* for OP_NODE_* */
+	size_t member_count;
 	size_t containers, containers_running; /* of this host */
 	size_t images;			       /* 0 if not known */
 	/* In a cluster, but no manager, or on the way in (state is NULL). */
@@ -41,16 +54,9 @@ struct control_env {
 	const struct control_manager *managers;
 	size_t manager_count;
 	const struct control_secrets *secrets;
-	/* Those that vote, as the leader hears them; none: it is not known. */
-	const struct control_voter *voters;
-	size_t voter_count;
 };
 struct control_manager {
 	const char *node_id, *addr;
-};
-struct control_voter {
-	uint64_t raft_id;
-	bool heard;
 };
 
 struct control_reply {

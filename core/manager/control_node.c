@@ -21,16 +21,14 @@ control_manager_addr(const struct node_object *n, struct arena *a)
 	return arena_printf(a, "%s:%d", addr, MANAGER_PORT);
 }
 
-static int
-reachability(const struct control_env *env, const struct node_object *n)
+/* NULL: it is no member of the raft, or not yet. */
+static const struct control_member *
+member_of(const struct control *c, const struct node_object *n)
 {
-	if (env->voter_count == 0)
-		return REACH_REACHABLE;
-	for (size_t i = 0; i < env->voter_count; i++)
-		if (env->voters[i].raft_id == n->raft_id &&
-		    env->voters[i].heard)
-			return REACH_REACHABLE;
-	return REACH_UNREACHABLE;
+	for (size_t i = 0; i < c->env->member_count; i++)
+		if (str_eq(c->env->members[i].node_id, n->head.id))
+			return &c->env->members[i];
+	return NULL;
 }
 
 /* The node as the API shows it: its place among managers is computed. */
@@ -38,13 +36,16 @@ static void
 show(struct control *c, const struct node_object *n, struct node_object *ret,
      struct manager_status *manager)
 {
+	const struct control_member *m = member_of(c, n);
+
 	*ret = *n;
 	ret->manager = NULL;
-	if (n->role != ROLE_MANAGER)
+	if (m == NULL)
 		return;
 	*manager = (struct manager_status){
-		.leader = c->env->leader && str_eq(n->head.id, c->env->node_id),
-		.reachability = reachability(c->env, n),
+		.leader = m->leader,
+		.reachability =
+			m->reachable ? REACH_REACHABLE : REACH_UNREACHABLE,
 		.addr = control_manager_addr(n, c->a),
 	};
 	ret->manager = manager;
@@ -121,37 +122,38 @@ manager_count(const struct state *s)
 	return count;
 }
 
-/* Would those that are left, and are heard, still be a majority? */
+/* The others must be enough to agree, or nothing could be decided again. */
 static bool
-keeps_quorum(struct control *c, const struct node_object *n)
+may_demote(struct control *c, const struct node_object *n)
 {
-	const struct control_env *env = c->env;
-	size_t left = 0, heard = 0, needed;
+	const struct control_member *m = member_of(c, n);
 
-	for (size_t i = 0; i < env->voter_count; i++) {
-		if (env->voters[i].raft_id == n->raft_id)
-			continue;
-		left++;
-		heard += env->voters[i].heard;
+	if (manager_count(c->env->state) == 1) {
+		control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
+				  "attempting to demote the last manager of "
+				  "the swarm");
+		return false;
 	}
-	needed = left / 2 + 1;
-	if (left == env->voter_count || heard >= needed)
+	if (m == NULL || m->may_go)
 		return true;
 	control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
 			  "can't remove member from the raft: this would "
-			  "result in a loss of quorum: of the %zu managers "
-			  "that are left %zu answer, and it takes %zu",
-			  left, heard, needed);
+			  "result in a loss of quorum: demoting node %s would "
+			  "leave %u of %u managers reachable, and it takes %u "
+			  "to agree",
+			  n->head.id, m->answer, m->voters, m->needed);
 	return false;
 }
 
 static bool
-may_be_demoted(struct control *c, const struct node_object *n)
+may_promote(struct control *c)
 {
-	if (manager_count(c->env->state) > 1)
-		return keeps_quorum(c, n);
+	if (manager_count(c->env->state) < CONTROL_MANAGERS_MAX)
+		return true;
 	control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
-			  "attempting to demote the last manager of the swarm");
+			  "the swarm has %d managers, and more are not of use: "
+			  "demote one first",
+			  CONTROL_MANAGERS_MAX);
 	return false;
 }
 
@@ -167,8 +169,9 @@ spec_is_fine(struct control *c, const struct node_object *n,
 		control_error(c->ret, 400, "invalid Role: \"\"");
 		return false;
 	}
-	return spec->role == n->spec.role || spec->role == ROLE_MANAGER ||
-	       may_be_demoted(c, n);
+	if (spec->role == n->spec.role)
+		return true;
+	return spec->role == ROLE_WORKER ? may_demote(c, n) : may_promote(c);
 }
 
 void
@@ -212,7 +215,7 @@ control_node_remove(struct control *c)
 
 	if (!n)
 		return;
-	if (n->role == ROLE_MANAGER) {
+	if (n->role == ROLE_MANAGER || n->raft_id != 0) {
 		control_rpc_error(c->ret, RPC_FAILED_PRECONDITION,
 				  "node %s is a cluster manager and is a "
 				  "member of the raft cluster. It must be "

@@ -121,6 +121,18 @@ put_managers(struct control *c, struct json *w, size_t *count)
 }
 
 static void
+put_two_managers(struct json *w)
+{
+	json_key(w, "Warnings");
+	json_open(w, '[');
+	json_str(w, "WARNING: Running Swarm in a two-manager configuration. "
+		    "This configuration provides no fault tolerance, and "
+		    "poses a high risk to lose control over the cluster: add "
+		    "a third manager, or demote one.");
+	json_close(w, ']');
+}
+
+static void
 put_member(struct control *c, struct json *w)
 {
 	const struct state *s = c->env->state;
@@ -132,7 +144,8 @@ put_member(struct control *c, struct json *w)
 
 	json_put_str(w, "NodeID", c->env->node_id);
 	json_put_str(w, "NodeAddr", self ? self->status.addr : "");
-	json_put_str(w, "LocalNodeState", self ? "active" : "pending");
+	json_put_str(w, "LocalNodeState",
+		     self ? str_or(c->env->local_state, "active") : "pending");
 	json_put_bool(w, "ControlAvailable", self != NULL);
 	json_put_str(w, "Error", str_or(c->env->trouble, ""));
 	put_managers(c, w, &managers);
@@ -144,6 +157,8 @@ put_member(struct control *c, struct json *w)
 		json_raw(w, buf_cstr(&info));
 	}
 	buf_fini(&info);
+	if (managers == 2)
+		put_two_managers(w);
 }
 
 /* A worker knows who its managers are, and a node without a cluster none. */

@@ -66,27 +66,6 @@ known_managers(struct node *n, struct control_env *env)
 	env->manager_count = known->v.count;
 }
 
-static void
-known_voters(struct node *n, struct control_env *env)
-{
-	const struct raft_members *m = raft_members(n->raft);
-	struct control_voter *v =
-		arena_array(&n->step_arena, m->count, sizeof(*v));
-	struct raft_peer_status status;
-
-	env->voters = v;
-	for (uint32_t i = 0; i < m->count; i++) {
-		if (m->learner[i])
-			continue;
-		v->raft_id = m->id[i];
-		v->heard = m->id[i] == n->raft_id ||
-			   (raft_peer_status(n->raft, m->id[i], &status) == 0 &&
-			    status.active);
-		v++;
-	}
-	env->voter_count = (size_t)(v - env->voters);
-}
-
 struct control_env
 request_env(struct node *n)
 {
@@ -108,12 +87,54 @@ request_env(struct node *n)
 	env.trouble = identity_trouble(n);
 	if (n->life == LIFE_WORKER)
 		known_managers(n, &env);
-	if (n->manager != NULL)
-		known_voters(n, &env);
-	env.leader = n->manager != NULL;
+	if (n->life == LIFE_MEMBER && !n->joining && env.trouble == NULL &&
+	    consensus_leader(n) == NULL)
+		env.trouble = "The swarm does not have a leader: more than "
+			      "half of its managers must be reachable";
 	if (n->agent != NULL)
 		env.containers = agent_count(n->agent, &env.containers_running);
 	return env;
+}
+
+static void
+view_member(struct node *n, const struct node_object *o,
+	    struct control_member *ret)
+{
+	struct raft_peer_status peer;
+	bool self = o->raft_id == n->raft_id;
+
+	*ret = (struct control_member){
+		.node_id = o->head.id,
+		.leader = self,
+		.reachable = self || (raft_peer_status(n->raft, o->raft_id,
+						       &peer) == 0 &&
+				      peer.active),
+		.voters = consensus_voters(n),
+	};
+	ret->may_go = raft_can_remove(n->raft, o->raft_id, &ret->answer,
+				      &ret->needed) != -EPERM;
+}
+
+/* What only the leader knows of the managers. */
+static void
+view_members(struct node *n, struct control_env *env)
+{
+	struct control_member *v;
+	size_t count = 0;
+
+	if (n->manager == NULL)
+		return;
+	v = arena_array(&n->step_arena, RAFT_MEMBERS_MAX, sizeof(*v));
+	for (size_t i = 0; i < state_count(n->state, OBJECT_NODE); i++) {
+		const struct node_object *o =
+			state_at(n->state, OBJECT_NODE, i);
+
+		if (o->raft_id != 0 && raft_is_member(n->raft, o->raft_id) &&
+		    count < RAFT_MEMBERS_MAX)
+			view_member(n, o, &v[count++]);
+	}
+	env->members = v;
+	env->member_count = count;
 }
 
 /* ---- who answers ------------------------------------------------------------
@@ -287,6 +308,9 @@ request_decide(struct node *n, const struct request *r,
 		return;
 	env = request_env(n);
 	env.secrets = secrets;
+	if (r->op == OP_NODE_LIST || r->op == OP_NODE_INSPECT ||
+	    r->op == OP_NODE_UPDATE)
+		view_members(n, &env);
 	control_request(&env, r, &reply);
 	if (reply.propose)
 		propose_for(n, r, &reply);

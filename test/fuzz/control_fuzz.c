@@ -82,7 +82,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask(&w, paths[0], "");
 		w.env.state = w.state;
 		w.env.node_id = "node";
-		w.env.leader = true;
 		ask(&w, paths[1],
 		    "{\"Name\":\"web\",\"TaskTemplate\":{\"ContainerSpec\":{"
 		    "\"Image\":\"x\"}}}");

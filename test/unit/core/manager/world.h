@@ -32,6 +32,10 @@ static const struct cluster_start world_start = {
 	.unlock_key = { 5 },
 };
 
+static const struct control_member world_member = { WORLD_NODE, true, true,
+						    false,	0,    1,
+						    1 };
+
 static const struct control_secrets world_secrets = { { 9, 8, 7 }, NULL, NULL };
 
 struct world {
@@ -109,7 +113,8 @@ ask(struct world *w, const char *method, const char *path, const char *body)
 		w->state = state_new(1);
 		w->env.state = w->state;
 		w->env.node_id = WORLD_NODE;
-		w->env.leader = true;
+		w->env.members = &world_member;
+		w->env.member_count = 1;
 	}
 	if (w->reply.propose)
 		world_apply(w, &w->reply.tx);
