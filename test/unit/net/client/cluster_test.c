@@ -463,6 +463,8 @@ T(update_changes_what_is_named)
 		{ "update --autolock", 0,
 		  UPDATED(LOCKED) "GET /swarm/unlockkey \n", "" },
 	};
+	static const struct fake_row still = { "update --autolock", 0,
+					       "Swarm updated.\n", "" };
 	static const struct fake_row off = { "update --autolock=false", 0,
 					     UPDATED(PLAIN), "" };
 	static const struct fake_row said[] = {
@@ -475,6 +477,7 @@ T(update_changes_what_is_named)
 
 	fake_sent(open_swarm, sent, ARRAY_LEN(sent));
 	fake_sent(auto_locked, &off, 1);
+	fake_rows(auto_locked, &still, 1);
 	fake_rows(open_swarm, said, ARRAY_LEN(said));
 	EQ(fake_run(&f, none, "update"), 0);
 	OK(str_starts(f.out, "Usage:  swarm update [OPTIONS]\n"));
