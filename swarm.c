@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -67,9 +68,10 @@ static void
 on_request(void *ctx, const struct request *r)
 {
 	struct daemon *d = ctx;
+	bool enters = r->op == OP_SWARM_INIT || r->op == OP_SWARM_JOIN;
 	struct err e;
 
-	if (r->op == OP_SWARM_INIT && egress_restore(d->egress, &e) < 0)
+	if (enters && egress_restore(d->egress, &e) < 0)
 		answer_error(d, r->id, 500, e.msg);
 	else if (r->op == OP_IMAGE_LOAD)
 		streams_upload(d, r);
@@ -551,6 +553,8 @@ daemon_main(int argc, char **argv)
 	struct daemon *d = mem_new(sizeof(*d));
 	int code;
 
+	/* Its keys are not for core files, nor for who may trace it. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	arena_init(&d->arena);
 	inbox_init(&d->inbox);
 	streams_init(d);
