@@ -92,6 +92,7 @@ job_add(struct agent *a, const char *task_id)
 	/* Readers of the API take it for granted (facts 12.5). */
 	j->r.status.container = &j->r.container;
 	j->retry_ms = UINT64_MAX;
+	j->restart_ms = UINT64_MAX;
 	j->health.next_ms = UINT64_MAX;
 	a->jobs = mem_grow(a->jobs, a->count, &a->cap, sizeof(struct job *));
 	memmove(&a->jobs[at + 1], &a->jobs[at],

@@ -54,6 +54,7 @@ struct worker {
 	size_t touched_at, touched_count, touched_cap;
 	struct node_news *news;
 };
+_Static_assert(sizeof(struct worker) <= 512, "a session is small");
 
 /* A node's address for gossip; kept when it is gone, so that it can be said. */
 struct gossip_peer {
