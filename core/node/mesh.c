@@ -122,8 +122,19 @@ mesh_fini(struct node *n)
 /* ---- whose a link is -------------------------------------------------------
  */
 
+/* The leader's host answers that nobody listens there: an election need not
+ * wait until the leader has been silent for long. */
 static void
-dial_ended(struct node *n, uint64_t link_id, bool up)
+dial_refused(struct node *n, const struct dial *d)
+{
+	const char *leader = consensus_leader(n);
+
+	if (n->raft != NULL && str_eq(leader, d->node_id))
+		raft_leader_gone(n->raft);
+}
+
+static void
+dial_ended(struct node *n, uint64_t link_id, bool up, bool refused)
 {
 	list_each (it, &n->dials) {
 		struct dial *d = container_of(it, struct dial, link);
@@ -134,6 +145,8 @@ dial_ended(struct node *n, uint64_t link_id, bool up)
 			d->wait_ms = 0;
 		else
 			d->link_id = 0;
+		if (refused)
+			dial_refused(n, d);
 	}
 }
 
@@ -141,7 +154,7 @@ void
 peers_link_up(struct node *n, struct peer_link *l)
 {
 	if (l->use == USE_PEER)
-		dial_ended(n, l->id, true);
+		dial_ended(n, l->id, true, false);
 	if (l->use == USE_JOIN)
 		join_link_up(n, l);
 }
@@ -151,7 +164,7 @@ peers_link_down(struct node *n, struct peer_link *l,
 		const struct link_report *r)
 {
 	if (l->use == USE_PEER)
-		dial_ended(n, l->id, false);
+		dial_ended(n, l->id, false, r->refused);
 	if (l->use == USE_JOIN)
 		join_link_down(n, l, r);
 	session_link_down(n, l);

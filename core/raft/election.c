@@ -201,6 +201,16 @@ raft_hears_leader(const struct raft *r)
 	       r->now_ms < r->leader_heard_ms + r->election_ms;
 }
 
+void
+raft_leader_gone(struct raft *r)
+{
+	if (r->role != RAFT_FOLLOWER || r->leader == 0)
+		return;
+	r->leader = 0;
+	r->election_due_ms =
+		r->now_ms + rand_next(&r->rand_state) % (r->election_ms / 4);
+}
+
 static void
 on_pre_vote(struct raft *r, const struct raft_msg *m)
 {

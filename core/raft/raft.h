@@ -228,6 +228,12 @@ int raft_can_remove(const struct raft *r, uint64_t id,
  * -EHOSTUNREACH: it is not heard, or nobody is.
  */
 int raft_transfer(struct raft *r, uint64_t to);
+/*
+ * The leader's host says that no leader runs there. It is not waited for: this
+ * member votes for another one, and campaigns within a quarter of an
+ * election's time. Only a hint: if it is heard again, it leads on.
+ */
+void raft_leader_gone(struct raft *r);
 bool raft_is_handing_over(const struct raft *r);
 
 /*
