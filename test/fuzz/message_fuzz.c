@@ -59,7 +59,8 @@ give(struct node *n, const struct event *ev)
 static struct node *
 worker_new(void)
 {
-	static const struct node_description description = { .hostname = "host" };
+	static const struct node_description description = { .hostname =
+								     "host" };
 	static const struct node_config config = {
 		.seed = 1,
 		.version = "1",
