@@ -17,7 +17,10 @@ T(another_leads_without_an_election_time)
 	for (uint64_t n = 0; n < 20; n++) {
 		cluster(3);
 		lead = elect(0);
-		pass(300 + 10 * n, 0);
+		/* Each hand-over and back draws other random numbers. */
+		for (uint64_t k = 0; k < n; k++)
+			pass(4000, BIT(lead)), lead = elect(0);
+		pass(300, 0);
 		tell_all_but(lead);
 		for (uint32_t ms = 0; ms <= RAFT_ELECTION_MS / 4; ms++) {
 			now_ms++;
