@@ -26,7 +26,9 @@
 #define DEFAULT_HEIGHT 24
 #define QUERY_PAIRS_MAX 32
 #define FILTERS_MAX 1000 /* --filter on one command line */
-#define KEY_BYTES 16	 /* of an Idempotency-Key, before it is hex */
+#define AGAIN_MS 5000	 /* how long a daemon that hung up is waited for */
+#define AGAIN_STEP_MS 100
+#define KEY_BYTES 16 /* of an Idempotency-Key, before it is hex */
 
 /* ---- text ------------------------------------------------------------------
  */
@@ -334,7 +336,43 @@ make_key(char ret[KEY_BYTES * 2 + 1], struct err *e)
 	return 0;
 }
 
+/* The daemon may be on its way down, and up again. */
+static int
+ask_again(struct cli *cli, const struct http_exchange *x, struct buf *ret_body,
+	  struct err *e)
+{
+	int rc = -ECONNREFUSED;
+
+	for (int ms = 0; ms < AGAIN_MS; ms += AGAIN_STEP_MS) {
+		rc = http_exchange(cli->http, x, ret_body, e);
+		if (rc != -ECONNREFUSED && rc != -ENOENT)
+			return rc;
+		(void)nanosleep(
+			&(struct timespec){ 0, AGAIN_STEP_MS * NS_PER_MS },
+			NULL);
+	}
+	return rc;
+}
+
 /* Asked once more if the daemon hung up without a word. */
+static int
+exchange_twice(struct cli *cli, const struct http_exchange *x,
+	       struct buf *ret_body, struct err *e)
+{
+	int rc = http_exchange(cli->http, x, ret_body, e);
+
+	if (rc != -ECONNRESET)
+		return rc;
+	if (may_ask_twice(x))
+		rc = ask_again(cli, x, ret_body, e);
+	if (rc >= 0 || !is_write(x))
+		return rc;
+	return err_set(e, -ECONNRESET,
+		       "The daemon at %s hung up before it answered %s %.100s: "
+		       "whether that was done is not known.",
+		       cli->host, x->method, x->path);
+}
+
 static int
 real_exchange(struct cli *cli, const struct http_exchange *x,
 	      struct buf *ret_body, struct err *e)
@@ -354,9 +392,7 @@ real_exchange(struct cli *cli, const struct http_exchange *x,
 	if (is_write(x) && x->upload == NULL)
 		keyed.key = key;
 	cli->busy = true;
-	rc = http_exchange(cli->http, &keyed, ret_body, e);
-	if (rc == -ECONNRESET && may_ask_twice(x))
-		rc = http_exchange(cli->http, &keyed, ret_body, e);
+	rc = exchange_twice(cli, &keyed, ret_body, e);
 	cli->busy = false;
 	return rc;
 }
