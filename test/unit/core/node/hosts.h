@@ -33,10 +33,9 @@ struct host {
 	bool mute_trust;      /* orders are not answered */
 	bool sealed;	      /* by lock */
 	uint8_t lock[32];
-	int wipes, forgets, locks, scans;
+	int wipes, forgets, locks, unlocks;
 	int64_t skew_ns; /* its wall clock */
 	char ip[16];
-	struct strings said; /* all that it answered and sent in clear */
 };
 
 struct wire {
@@ -388,6 +387,9 @@ take_effect(struct host *h, const struct effect *e)
 	case EFFECT_TRUST:
 		take_trust(h, e->trust_order);
 		return;
+	case EFFECT_UNLOCK:
+		h->unlocks++;
+		return;
 	case EFFECT_STREAM:
 	case EFFECT_STREAM_END:
 	case EFFECT_LOGS:
@@ -395,7 +397,6 @@ take_effect(struct host *h, const struct effect *e)
 	case EFFECT_PORTS:
 	case EFFECT_GOSSIP:
 	case EFFECT_LOGS_STOP:
-	case EFFECT_UNLOCK:
 	case EFFECT_STOPPED:
 		return;
 	}
