@@ -179,13 +179,12 @@ predecessor(struct manager *m, const struct task *t)
 	for (size_t i = 0; i < all.count; i++) {
 		const struct task *o = all.v[i];
 
-		if (o == t || o->head.created_at > t->head.created_at ||
+		if (o == t || o->head.made > t->head.made ||
 		    str_eq(o->head.id, t->head.id))
 			continue;
 		if (t->slot == 0 && !str_eq(o->node_id, t->node_id))
 			continue;
-		if (found == NULL ||
-		    o->head.created_at > found->head.created_at)
+		if (found == NULL || o->head.made > found->head.made)
 			found = o;
 	}
 	return found;

@@ -8,10 +8,10 @@
 #include "core/manager/manager_impl.h"
 
 /* Made in this step: younger than all that is committed. */
-static int64_t
+static uint64_t
 born(const struct task *t)
 {
-	return t->head.created_at == 0 ? INT64_MAX : t->head.created_at;
+	return t->head.made == 0 ? UINT64_MAX : t->head.made;
 }
 
 static int

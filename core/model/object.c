@@ -18,7 +18,8 @@ TYPE(object_head, "Object",
 	STRING(id, "ID", 1, 0),
 	STRUCT(version, "Version", 2, 0, version),
 	TIME(created_at, "CreatedAt", 3, 0),
-	TIME(updated_at, "UpdatedAt", 4, 0));
+	TIME(updated_at, "UpdatedAt", 4, 0),
+	U64(made, "Made", 5, INTERNAL));
 #undef THIS
 /* clang-format on */
 

@@ -37,6 +37,8 @@ struct object {
 	struct version version;
 	int64_t created_at;
 	int64_t updated_at;
+	uint64_t made; /* the raft index that made it: its age, since clocks
+			  jump and leaders' differ; 0: not committed yet */
 };
 
 extern const struct type object_head_type;

@@ -174,6 +174,7 @@ stamp(struct object *o, const struct object *before, uint64_t index,
 	o->version.index = index;
 	o->updated_at = wall_ns;
 	o->created_at = before != NULL ? before->created_at : wall_ns;
+	o->made = before != NULL ? before->made : index;
 }
 
 static void
