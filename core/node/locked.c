@@ -31,8 +31,7 @@ unlock(struct node *n, const struct request *r)
 	control_reply_fini(&reply);
 }
 
-/* Without ever having been unlocked: the next start removes containers that
- * nobody knows. */
+/* Without ever having been unlocked. */
 static void
 leave(struct node *n, const struct request *r)
 {
@@ -41,6 +40,7 @@ leave(struct node *n, const struct request *r)
 		return;
 	}
 	n->life = LIFE_NONE;
+	work_remove_strays(n);
 	effect_add(n, EFFECT_WIPE);
 	effect_reply(n, r->id, 200, NULL);
 }

@@ -228,7 +228,9 @@ struct node {
 	uint64_t stop_by_ms;
 
 	/* the worker's side */
-	bool scanned;	    /* the runner has said what was there */
+	bool scanned;  /* the runner has said what was there */
+	char **strays; /* and, while the store is locked, these: task ids */
+	size_t stray_count, stray_cap;
 	struct news **news; /* by task id */
 	size_t news_count, news_cap;
 	bool ports_dirty; /* the driver is to be told the wanted ones */
@@ -398,6 +400,8 @@ const char *roles_addr(const char *named, const char *seen_ip, struct arena *a);
 
 /* work.c */
 void work_start(struct node *n);
+/* What the runner found while the store was locked: nobody will know it. */
+void work_remove_strays(struct node *n);
 void work_report(struct node *n, const struct runner_report *r);
 void work_drain(struct node *n);
 void work_send_ports(struct node *n);	  /* once a step, if they changed */

@@ -40,6 +40,37 @@ stray(struct node *n, const struct runner_report *r)
 		effect_order(n, &order);
 }
 
+/* Whose it is will be known when the store is open; or it is nobody's. */
+static void
+keep_stray(struct node *n, const struct runner_report *r)
+{
+	if (r->news != RUNNER_FOUND)
+		return;
+	n->strays = mem_grow(n->strays, n->stray_count, &n->stray_cap,
+			     sizeof(char *));
+	n->strays[n->stray_count++] = mem_strdup(r->task_id);
+}
+
+static void
+forget_strays(struct node *n)
+{
+	while (n->stray_count > 0)
+		mem_free(n->strays[--n->stray_count]);
+	mem_free(n->strays);
+	n->strays = NULL;
+	n->stray_cap = 0;
+}
+
+void
+work_remove_strays(struct node *n)
+{
+	for (size_t i = 0; i < n->stray_count; i++)
+		effect_order(n,
+			     &(struct runner_order){ .verb = RUNNER_REMOVE,
+						     .task_id = n->strays[i] });
+	forget_strays(n);
+}
+
 void
 work_report(struct node *n, const struct runner_report *r)
 {
@@ -47,6 +78,8 @@ work_report(struct node *n, const struct runner_report *r)
 		agent_report(n->agent, r, n->now);
 	else if (n->life != LIFE_LOCKED)
 		stray(n, r);
+	else
+		keep_stray(n, r);
 	if (r->news != RUNNER_SCANNED)
 		return;
 	n->scanned = true;
@@ -241,6 +274,7 @@ work_drain(struct node *n)
 void
 work_fini(struct node *n)
 {
+	forget_strays(n);
 	for (size_t i = 0; i < n->news_count; i++)
 		news_free(n->news[i]);
 	mem_free(n->news);
