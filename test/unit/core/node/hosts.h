@@ -21,6 +21,7 @@
 
 struct answer {
 	int status; /* 0: none yet */
+	bool ended; /* a stream */
 	struct buf body;
 };
 
@@ -36,6 +37,10 @@ struct host {
 	int wipes, forgets, locks, unlocks;
 	int64_t skew_ns; /* its wall clock */
 	char ip[16];
+	uint64_t log_id; /* that its driver was last told of */
+	int64_t log_credit;
+	size_t log_sources, log_stops;
+	bool log_last;
 };
 
 struct wire {
@@ -364,6 +369,18 @@ take_reply(const struct effect *e)
 	buf_put(&a->body, e->body, e->body_len);
 }
 
+/* What the driver of a host was told of logs that it is to read. */
+static void
+take_logs(struct host *h, const struct effect *e)
+{
+	h->log_id = e->request_id;
+	h->log_credit += (int64_t)e->log_credit;
+	h->log_sources += e->type == EFFECT_LOGS ? e->log_count : 0;
+	h->log_stops += e->type == EFFECT_LOGS_STOP;
+	h->log_last = e->type == EFFECT_LOGS && e->log_count == 0 &&
+		      !e->log_endless;
+}
+
 static void
 take_effect(struct host *h, const struct effect *e)
 {
@@ -391,12 +408,19 @@ take_effect(struct host *h, const struct effect *e)
 		h->unlocks++;
 		return;
 	case EFFECT_STREAM:
+		buf_put(&answers[e->request_id % ANSWERS_MAX].body, e->body,
+			e->body_len);
+		return;
 	case EFFECT_STREAM_END:
+		answers[e->request_id % ANSWERS_MAX].ended = true;
+		return;
 	case EFFECT_LOGS:
 	case EFFECT_LOGS_MORE:
+	case EFFECT_LOGS_STOP:
+		take_logs(h, e);
+		return;
 	case EFFECT_PORTS:
 	case EFFECT_GOSSIP:
-	case EFFECT_LOGS_STOP:
 	case EFFECT_STOPPED:
 		return;
 	}
@@ -657,7 +681,7 @@ cluster_at(size_t i)
 	return state_cluster(node_state(hosts[i].node));
 }
 
-static const struct node_object *
+__attribute__((unused)) static const struct node_object *
 node_at(size_t i, size_t of)
 {
 	return state_get(node_state(hosts[i].node), OBJECT_NODE,
@@ -684,7 +708,7 @@ join(size_t i, size_t at, bool manager)
 }
 
 /* The update of the cluster's spec, as a client makes it. */
-static struct answer *
+__attribute__((unused)) static struct answer *
 update(size_t i, const char *spec, const char *query)
 {
 	char q[128];
