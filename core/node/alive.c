@@ -88,6 +88,8 @@ verdict(struct node *n, const char *id, enum gossip_state state)
 
 	if (n->dispatcher != NULL)
 		dispatcher_liveness(n->dispatcher, id, means[state], n->now);
+	if (state == GOSSIP_DEAD)
+		session_manager_dead(n, id);
 }
 
 static void

@@ -546,6 +546,16 @@ session_link_down(struct node *n, const struct peer_link *l)
 	lose(n, n->session);
 }
 
+void
+session_manager_dead(struct node *n, const char *node_id)
+{
+	const struct peer_link *l = peers_find(n, n->session_link);
+
+	if (n->life == LIFE_WORKER && n->session != NULL && l != NULL &&
+	    l->up && str_eq(l->peer.node_id, node_id))
+		leave_manager(n, n->session);
+}
+
 static bool
 is_ours(const struct node *n, const struct sender *from)
 {

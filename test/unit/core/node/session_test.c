@@ -551,6 +551,21 @@ T(a_lost_link_means_another_manager_at_once)
 	end();
 }
 
+/* Its link may be silent for as long as a heartbeat takes. */
+T(a_manager_that_gossip_calls_dead_is_left_at_once)
+{
+	begin();
+	session_manager_dead(node, "manager000000000000000002");
+	tick();
+	EQ(opened_count, 1);
+	session_manager_dead(node, "manager000000000000000001");
+	tick();
+	EQ(opened_count, 2);
+	EQ(opened_ms[1], now.mono_ms);
+	OK(strcmp(opened_addr[0], opened_addr[1]) != 0);
+	end();
+}
+
 T(a_lost_session_begins_again_over_the_same_link_and_with_what_it_has)
 {
 	struct assignment_sum s = sum_of("t1", NULL);
