@@ -141,6 +141,17 @@ $(B)/test/bench/store: $(B)/test/bench/store.o \
 	$(Q)$(CC) $(CFLAGS) $(LDMODE) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
+# ---- make bench's load generator, and its thousand workers ----
+$(B)/test/bench/load: $(patsubst %,$(B)/test/bench/%.o,load load_swarm \
+		load_etcd)
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto
+$(B)/test/bench/workers: $(B)/test/bench/workers.o \
+		$(call libs,net $(USES_net))
+	$(call say,ld $@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $< -Wl,--wrap=connect -Wl,--start-group \
+		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
 # ---- fuzz targets: make FUZZ=1 fuzz SECONDS=n, each for n seconds ----
 SECONDS = 5
 FUZZ_SRC = $(sort $(wildcard test/fuzz/*_fuzz.c))
@@ -164,8 +175,11 @@ demo: deps
 	@etc/demo.sh
 
 bench: deps
-	@$(MAKE) --no-print-directory swarm bench-sched
+	@test/bench/packages.sh
+	@$(MAKE) --no-print-directory swarm bench-sched bench-tools
 	@test/bench/run
+	@B=$(B) test/bench/cluster
+bench-tools: $(B)/test/bench/load $(B)/test/bench/workers
 
 # The scheduler alone: make bench-sched, no root needed.
 $(B)/test/bench/sched: $(B)/test/bench/sched.o \
@@ -199,5 +213,5 @@ install: swarm
 		>$(DESTDIR)/usr/share/bash-completion/completions/swarm
 
 .PHONY: all deps unit build-unit lint print-uses clean sim fuzz build-fuzz \
-	test demo bench bench-sched install
+	test demo bench bench-sched bench-tools install
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
