@@ -559,10 +559,7 @@ T(a_manager_that_gossip_calls_dead_is_left_at_once)
 	tick();
 	EQ(opened_count, 1);
 	session_manager_dead(node, "manager000000000000000001");
-<<<<<<< /tmp/demo-keep/mine
 	drain();
-=======
->>>>>>> /tmp/demo-keep/theirs
 	tick();
 	EQ(opened_count, 2);
 	EQ(opened_ms[1], now.mono_ms);
