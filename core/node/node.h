@@ -102,10 +102,10 @@ enum effect_type {
 	EFFECT_LOGS_MORE,   /* request_id (REQUEST_REMOTE): log_credit more
 			       bytes may come; past that it waits */
 	EFFECT_LOGS_STOP,   /* request_id (REQUEST_REMOTE): nobody reads it */
-	EFFECT_UNLOCK,	    /* unlock_key opens the store: make another node of
-			       it and free this one, and reply to request_id with
-			       200; if it does not open, with 401 and why */
-	EFFECT_STOPPED,	    /* the program may end */
+	EFFECT_UNLOCK,	/* unlock_key opens the store: make another node of it
+			   and free this one, and reply to request_id with 200;
+			   if it does not open, with 401 and why */
+	EFFECT_STOPPED, /* the program may end */
 };
 
 /* JSON: a client that does not read is let go. The others are logs: whoever

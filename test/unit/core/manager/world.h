@@ -36,7 +36,9 @@ static const struct control_member world_member = { WORLD_NODE, true, true,
 						    false,	0,    1,
 						    1 };
 
-static const struct control_secrets world_secrets = { { 9, [16] = 8 }, NULL, NULL };
+static const struct control_secrets world_secrets = { { 9, [16] = 8 },
+						      NULL,
+						      NULL };
 
 struct world {
 	struct state *state; /* NULL before world_init() */

@@ -269,3 +269,21 @@ T(all_label_filters_must_hold)
 	}
 	arena_fini(&a);
 }
+
+T(a_key_has_1_to_128_of_a_few_characters)
+{
+	char key[REQUEST_KEY_MAX + 2];
+
+	OK(request_key_valid("a"));
+	OK(request_key_valid("A-Z_09-az"));
+	OK(!request_key_valid(""));
+	OK(!request_key_valid("a b"));
+	OK(!request_key_valid("a\n"));
+	OK(!request_key_valid("\xc3\xa9"));
+	memset(key, 'k', sizeof(key));
+	key[REQUEST_KEY_MAX] = '\0';
+	OK(request_key_valid(key));
+	key[REQUEST_KEY_MAX] = 'k';
+	key[REQUEST_KEY_MAX + 1] = '\0';
+	OK(!request_key_valid(key));
+}

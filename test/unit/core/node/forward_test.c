@@ -158,6 +158,22 @@ T(a_leader_that_is_cut_off_gives_what_it_has_to_the_next_one)
 	hosts_end();
 }
 
+T(a_leader_that_hangs_is_not_waited_for_once_another_one_leads)
+{
+	struct node *hangs;
+	struct answer *a;
+
+	managers(3);
+	a = begin(1, OP_SERVICE_CREATE, NULL, SERVICE("web"), NULL);
+	hangs = hosts[0].node; /* its links stay up */
+	hosts[0].node = NULL;
+	pass(10000);
+	hosts[0].node = hangs;
+	EQ(a->status, 201);
+	EQ(services(1), 1);
+	hosts_end();
+}
+
 T(an_outcome_that_stays_unknown_is_told_as_that)
 {
 	struct answer *a, *b;

@@ -377,8 +377,8 @@ take_logs(struct host *h, const struct effect *e)
 	h->log_credit += (int64_t)e->log_credit;
 	h->log_sources += e->type == EFFECT_LOGS ? e->log_count : 0;
 	h->log_stops += e->type == EFFECT_LOGS_STOP;
-	h->log_last = e->type == EFFECT_LOGS && e->log_count == 0 &&
-		      !e->log_endless;
+	h->log_last =
+		e->type == EFFECT_LOGS && e->log_count == 0 && !e->log_endless;
 }
 
 static void

@@ -290,6 +290,15 @@ T(what_is_wrong_is_refused_with_its_status)
 		  JSON_POST CLOSE "Content-Type: application/jsonx\r\n"
 				  "Content-Length: 2\r\n\r\n{}",
 		  "HTTP/1.1 400 ", "application/jsonx" },
+		{ "a key that is none",
+		  JSON_POST CLOSE "Idempotency-Key: a b\r\n"
+				  "Content-Length: 0\r\n\r\n",
+		  "HTTP/1.1 400 ", "The Idempotency-Key is not" },
+		{ "two keys",
+		  JSON_POST CLOSE "Idempotency-Key: a\r\n"
+				  "idempotency-key: a\r\n"
+				  "Content-Length: 0\r\n\r\n",
+		  "HTTP/1.1 400 ", "given more than once" },
 		{ "body too long",
 		  JSON_POST "Content-Type: application/json\r\n"
 			    "Content-Length: 4194305\r\n\r\n",
