@@ -68,7 +68,7 @@ struct job {
 	bool assigned;
 	bool row_dirty, status_dirty;
 	struct health health;
-	uint64_t retry_ms; /* REMOVING: order again; UINT64_MAX: no */
+	uint64_t retry_ms;   /* REMOVING: order again; UINT64_MAX: no */
 	uint64_t restart_ms; /* WAITING */
 	/* what the runner found at start */
 	enum runner_phase found;

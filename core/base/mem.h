@@ -8,8 +8,8 @@ void *mem_new(size_t size);			/* zeroed */
 void *mem_new_array(size_t count, size_t size); /* zeroed */
 void *mem_resize(void *p, size_t size);		/* like realloc */
 void *mem_dup(const void *p, size_t size);
-char *mem_strdup(const char *s); /* NULL gives NULL */
-void mem_free(void *p);		 /* NULL is fine */
+char *mem_strdup(const char *s);     /* NULL gives NULL */
+void mem_free(void *p);		     /* NULL is fine */
 void mem_wipe(void *p, size_t size); /* zeroes that no compiler leaves out */
 
 /* For owned(mem_freep): frees what the variable points at. */

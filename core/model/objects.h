@@ -386,13 +386,13 @@ struct node_object {
 	struct node_status status;
 	struct manager_status *manager;
 	/* internal */
-	int role;	   /* observed: what its certificate is to say */
-	uint64_t raft_id;  /* of a manager; 0: not a member of the raft */
+	int role;	  /* observed: what its certificate is to say */
+	uint64_t raft_id; /* of a manager; 0: not a member of the raft */
 	const char *manager_addr; /* "10.0.0.1:2377": where a manager listens */
 	uint64_t gossip_port;	  /* UDP */
-	uint64_t renew;	    /* grows: it is to renew its certificate */
-	int64_t cert_expiry; /* when the last one that it got is over */
-	int64_t down_since;  /* wall ns; 0: it is not down */
+	uint64_t renew;		  /* grows: it is to renew its certificate */
+	int64_t cert_expiry;	  /* when the last one that it got is over */
+	int64_t down_since;	  /* wall ns; 0: it is not down */
 };
 
 /* ---- cluster ----------------------------------------------------------- */
