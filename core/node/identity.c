@@ -18,6 +18,7 @@
 
 #define LISTEN_AGAIN_MS 1000
 #define LOCK_AGAIN_MS 5000
+#define DESCRIBE_MS 250 /* several changes are told at once */
 
 /* clang-format off */
 
@@ -249,8 +250,8 @@ identity_describe(struct node *n)
 		tls->trust_root = c->roots;
 		tls->issuer_subject = c->issuer_subject;
 		tls->issuer_public_key = c->issuer_public_key;
+		n->identity->describe_ms = n->now.mono_ms + DESCRIBE_MS;
 	}
-	session_describe(n);
 }
 
 /* ---- the managers ------------------------------------------------------- */
@@ -562,6 +563,10 @@ identity_tick(struct node *n)
 		look_at_managers(n);
 	}
 	look_at_lock(n);
+	if (i->describe_ms <= n->now.mono_ms) {
+		i->describe_ms = UINT64_MAX;
+		session_describe(n);
+	}
 	if (n->identity->listen_at_ms <= n->now.mono_ms && i->listening) {
 		identity_address(n);
 		identity_listen(n);
@@ -577,7 +582,7 @@ identity_deadline(const struct node *n)
 
 	if (i == NULL || (n->life != LIFE_MEMBER && n->life != LIFE_WORKER))
 		return UINT64_MAX;
-	at = renew_deadline(n);
+	at = min_u64(renew_deadline(n), i->describe_ms);
 	if (i->listening)
 		at = min_u64(at, i->listen_at_ms);
 	if (i->lock_order == 0 && i->lock_at_ms > n->now.mono_ms)

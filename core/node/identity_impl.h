@@ -14,7 +14,8 @@ struct identity {
 	struct known_managers managers;
 	struct arena managers_arena;
 
-	bool used; /* the driver knows the certificate */
+	bool used;	      /* the driver knows the certificate */
+	uint64_t describe_ms; /* when the managers are told of it */
 
 	/* the port */
 	bool listening;	       /* it is wanted */
