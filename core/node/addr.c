@@ -49,7 +49,7 @@ split(const char *s, struct split *ret)
 	*ret = (struct split){ 0 };
 	if (len == 0 || len > 200)
 		return false;
-	if (!ip_parse(s, &ip) && colon != NULL) {
+	if (!ip_parse(s, &ip) && colon != NULL && s[len - 1] != ']') {
 		if (!read_port(colon + 1, &ret->port))
 			return false;
 		len = (size_t)(colon - s);

@@ -398,6 +398,8 @@ change_internal(struct node *n)
 		n->manager_dirty = false;
 		roles_tx(n, &tx);
 		if (tx.count == 0)
+			identity_self_tx(n, &tx);
+		if (tx.count == 0)
 			ca_step(n->state, n->now, &n->ca_next_ms, &tx);
 		if (tx.count == 0)
 			manager_step(n->manager, n->now, &tx);

@@ -17,6 +17,9 @@
 #define CSR_MAX 4096
 #define HOSTNAME_MAX 255
 
+#define TOO_MANY                                                               \
+	"too many wrong join tokens came from this address: wait a few "       \
+	"seconds"
 #define BAD_TOKEN "A valid join token is necessary to join this cluster"
 
 /* A certificate on its way. */
@@ -236,7 +239,12 @@ enrol_on_enroll(struct node *n, const struct sender *from,
 	int role = ca_role_of(state_cluster(n->state), b->token);
 	struct enrolment *x;
 
+	if (wrong_tokens_too_many(n, from->ip)) {
+		rpc_done(n, from, m->call, -EAGAIN, TOO_MANY);
+		return;
+	}
 	if (role == 0) {
+		wrong_tokens_note(n, from->ip);
 		rpc_done(n, from, m->call, -EPERM, BAD_TOKEN);
 		return;
 	}

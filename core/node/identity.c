@@ -310,6 +310,7 @@ identity_address(struct node *n)
 	}
 	i->addr = at;
 	snprintf(n->manager_addr, sizeof(n->manager_addr), "%s", at.told);
+	n->manager_dirty = true;
 }
 
 void
@@ -376,6 +377,31 @@ identity_host(const struct node *n)
 	if (n->identity->addr.told[0] == ':' && n->seen_ip[0] != '\0')
 		return n->seen_ip;
 	return n->identity->addr.host;
+}
+
+/* The leader's own address, in the tables as it is now; the others' are seen
+ * by who they dial (roles_seen()). */
+void
+identity_self_tx(struct node *n, struct tx *tx)
+{
+	const struct node_object *o =
+		state_get(n->state, OBJECT_NODE, n->node_id);
+	const char *host = identity_host(n), *addr;
+	struct node_object *to;
+	struct arena a;
+
+	if (o == NULL || n->identity == NULL || o->raft_id != n->raft_id)
+		return;
+	arena_init(&a);
+	addr = roles_addr(n->manager_addr, host, &a);
+	if (!str_empty(addr) && addr[0] != ':' &&
+	    (!str_eq(addr, o->manager_addr) || !str_eq(host, o->status.addr))) {
+		to = object_clone(o);
+		to->manager_addr = arena_strdup(object_arena(to), addr);
+		to->status.addr = arena_strdup(object_arena(to), host);
+		tx_put(tx, to, o->head.version.index);
+	}
+	arena_fini(&a);
 }
 
 /* ---- what managers say of it --------------------------------------------- */

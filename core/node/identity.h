@@ -77,6 +77,8 @@ void identity_listen_stop(struct node *n);
 /* What the words that init or join was told mean now: n->manager_addr. */
 void identity_address(struct node *n);
 const char *identity_host(const struct node *n); /* its address; "" */
+struct tx;
+void identity_self_tx(struct node *n, struct tx *tx);
 /* n->description gets what the certificate adds: after each change of it. */
 void identity_describe(struct node *n);
 /* Also what managers learn from the tables: roots, role, renewal, lock. */

@@ -105,6 +105,7 @@ node_free(struct node *n)
 	begin_fini(n);
 	join_fini(n);
 	enrol_fini(n);
+	wrong_tokens_fini(n);
 	swarm_update_fini(n);
 	logs_fini(n);
 	forward_fini(n);

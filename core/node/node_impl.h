@@ -134,6 +134,7 @@ struct node {
 	struct first *first;	/* what it was started to do; NULL: nothing */
 	struct list enrolments; /* that this leader has at work */
 	size_t enrolment_count;
+	struct wrong_tokens *wrong_tokens; /* NULL: none yet */
 	struct list updates; /* of the cluster, that this leader has at work */
 	size_t update_count;
 	uint64_t ca_next_ms; /* see ca_step() */
@@ -353,6 +354,11 @@ void enrol_on_enrolled(struct node *n, const struct sender *from,
 void enrol_on_leave(struct node *n, const struct sender *from,
 		    const struct message *m);
 void enrol_fini(struct node *n);
+
+/* wrong_tokens.c */
+bool wrong_tokens_too_many(const struct node *n, const char *ip);
+void wrong_tokens_note(struct node *n, const char *ip);
+void wrong_tokens_fini(struct node *n);
 
 /* leave.c */
 void member_leave(struct node *n, const struct request *r);

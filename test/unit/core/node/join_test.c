@@ -436,3 +436,68 @@ T(a_lost_majority_is_recovered_by_force_and_keeps_its_identity)
 	OK(is(1, "active/worker"));
 	hosts_end();
 }
+
+/* The host at i is somewhere else from now on. */
+static void
+renumber(size_t i, const char *ip)
+{
+	struct host_addr one = { "eth0", ip };
+	struct host_addrs all = { &one, 1 };
+
+	snprintf(hosts[i].ip, sizeof(hosts[i].ip), "%s", ip);
+	for (size_t k = 0; k < wire_count; k++)
+		if (wires[k].up &&
+		    (wires[k].a == &hosts[i] || wires[k].b == &hosts[i]))
+			wire_cut(&wires[k]);
+	give(&hosts[i], &(struct event){ .type = EVENT_ADDRESSES,
+					 .addrs = &all,
+					 .default_addr = ip });
+}
+
+T(a_node_whose_address_changes_is_found_again_by_all)
+{
+	size_t leader;
+
+	hosts_begin(4);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	join(2, 0, true);
+	pass(3000);
+	join(3, 0, false);
+	pass(1000);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const ips[] = { "10.1.0.1", "10.1.0.2",
+						   "10.1.0.3", "10.1.0.4" };
+		renumber(i, ips[i]);
+		pass(20000);
+		leader = node_is_leader(hosts[0].node)	 ? 0
+			 : node_is_leader(hosts[1].node) ? 1
+							 : 2;
+		OK(node_is_leader(hosts[leader].node));
+		EQ(node_at(leader, i)->status.state, NODE_READY);
+		EQ_STR(node_at(leader, i)->status.addr, ips[i]);
+		if (i < 3)
+			OK(strstr(node_at(leader, i)->manager_addr, ips[i]) !=
+			   NULL);
+	}
+	hosts_end();
+}
+
+T(one_wrong_token_after_the_other_is_not_looked_at)
+{
+	char token[TOKEN_LEN + 1];
+	struct answer *a = NULL;
+
+	hosts_begin(3);
+	init(0);
+	strcpy(token, cluster_at(0)->join_tokens.worker);
+	token[TOKEN_LEN - 1] = token[TOKEN_LEN - 1] == '1' ? '2' : '1';
+	for (int i = 0; i < 6; i++)
+		a = join_with(1, 0, token);
+	EQ(a->status, 0); /* it is to wait */
+	pass(25000);
+	EQ(a->status, 500);
+	EQ(join(2, 0, false)->status, 200); /* others are not held up */
+	hosts_end();
+}
