@@ -106,7 +106,10 @@ class Host(Node):
         if self.holder is None:
             return
         run("ip", "link", "del", f"sw-{self.name}", ok=False)
-        for pid in (self.inner, self.holder.pid):
+        mine = [self.inner, self.holder.pid]
+        if self.process:
+            mine.append(self.process.pid)
+        for pid in mine:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -208,10 +211,11 @@ class Host(Node):
         return code
 
     def pause(self):
-        """SIGSTOP to the daemon. nsenter would stop with its child."""
-        os.kill(self.process.pid, signal.SIGSTOP)
+        """SIGSTOP to the daemon; nsenter stops itself when its child does."""
         os.kill(self.pid, signal.SIGSTOP)
         self.paused = True
+        wait_for("nsenter stops", lambda: open(
+            f"/proc/{self.process.pid}/stat").read().split()[2] == "T")
 
     def go_on(self):
         os.kill(self.pid, signal.SIGCONT)

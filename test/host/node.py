@@ -79,13 +79,13 @@ class Answer:
 
 
 class Unix(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
+    def __init__(self, path, seconds=60):
+        super().__init__("localhost", timeout=seconds)
         self.path = path
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(60)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self.path)
 
 
