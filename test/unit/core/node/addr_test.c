@@ -19,7 +19,7 @@ static const struct row {
 	struct host_addrs have;
 	const char *want;
 	bool guessed, sole;
-} rows[] = {
+} told[] = {
 	{ "the route's address goes first",
 	  "",
 	  "10.0.0.9",
@@ -66,8 +66,8 @@ static const struct row {
 
 T(a_node_tells_an_address_that_others_may_know)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		const struct row *w = &rows[i];
+	for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+		const struct row *w = &told[i];
 		struct addr at;
 		struct err e;
 
