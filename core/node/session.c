@@ -38,6 +38,8 @@
 static void
 go_alone(struct node *n)
 {
+	if (n->agent == NULL)
+		return; /* the cluster is being forgotten */
 	agent_alone(n->agent, true, n->now);
 	work_news_take_back(n);
 	work_drain(n);
