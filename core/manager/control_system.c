@@ -5,6 +5,7 @@
 #include "core/base/json.h"
 #include "core/base/str.h"
 #include "core/base/time_text.h"
+#include "core/manager/ca.h"
 #include "core/manager/control_impl.h"
 
 /* The kernel's word for the machine, and Go's. */
@@ -132,6 +133,26 @@ put_two_managers(struct json *w)
 	json_close(w, ']');
 }
 
+/* What a person would wait for without knowing why. */
+static void
+put_warnings(struct control *c, struct json *w)
+{
+	const char *down;
+	size_t left = ca_unconverged(c->env->state, &down);
+
+	if (!down)
+		return;
+	json_key(w, "Warnings");
+	json_open(w, '[');
+	json_str(w, arena_printf(c->a,
+				 "the root certificate cannot be rotated to "
+				 "the end: %zu nodes have no new certificate, "
+				 "of which %s is down; remove it, or wait "
+				 "until it is back",
+				 left, down));
+	json_close(w, ']');
+}
+
 static void
 put_member(struct control *c, struct json *w)
 {
@@ -151,6 +172,7 @@ put_member(struct control *c, struct json *w)
 	put_managers(c, w, &managers);
 	json_put_u64(w, "Nodes", state_count(s, OBJECT_NODE));
 	json_put_u64(w, "Managers", managers);
+	put_warnings(c, w);
 	if (cluster) {
 		write_cluster_info(cluster, c->a, &info);
 		json_key(w, "Cluster");

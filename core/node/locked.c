@@ -45,32 +45,23 @@ leave(struct node *n, const struct request *r)
 	effect_reply(n, r->id, 200, NULL);
 }
 
+/* All else is about the cluster, also what comes later. */
 static bool
 needs_the_swarm(enum op op)
 {
-	switch (op) {
-	case OP_PING:
-	case OP_VERSION:
-	case OP_INFO:
-	case OP_AUTH:
-	case OP_SYSTEM_DF:
-	case OP_EVENTS:
-	case OP_CONTAINER_LIST:
-	case OP_CONTAINER_INSPECT:
-	case OP_CONTAINER_LOGS:
-	case OP_IMAGE_LIST:
-	case OP_IMAGE_INSPECT:
-	case OP_IMAGE_LOAD:
-	case OP_IMAGE_REMOVE:
-	case OP_IMAGE_PRUNE:
-	case OP_DISTRIBUTION:
-	case OP_NETWORK_LIST:
-	case OP_NETWORK_INSPECT:
-	case OP_NOT_SUPPORTED:
-		return false;
-	default: /* all that is about the cluster, also what comes later */
-		return true;
-	}
+	static const enum op free[] = {
+		OP_PING,	   OP_VERSION,		 OP_INFO,
+		OP_AUTH,	   OP_SYSTEM_DF,	 OP_EVENTS,
+		OP_CONTAINER_LIST, OP_CONTAINER_INSPECT, OP_CONTAINER_LOGS,
+		OP_IMAGE_LIST,	   OP_IMAGE_INSPECT,	 OP_IMAGE_LOAD,
+		OP_IMAGE_REMOVE,   OP_IMAGE_PRUNE,	 OP_DISTRIBUTION,
+		OP_NETWORK_LIST,   OP_NETWORK_INSPECT,	 OP_NOT_SUPPORTED,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(free); i++)
+		if (free[i] == op)
+			return false;
+	return true;
 }
 
 bool

@@ -243,6 +243,9 @@ T(a_node_that_is_down_holds_a_rotation_up_and_is_named)
 	OK(cluster(&w)->root_rotation_in_progress);
 	EQ(ca_unconverged(w.state, &down), 1);
 	EQ_STR(down, "node000000000000000000005");
+	EQ(ask(&w, "GET", "/info", NULL), 200);
+	OK(strstr(answer(&w), "of which node000000000000000000005 is down") !=
+	   NULL);
 	world_close(&w);
 }
 
