@@ -58,6 +58,8 @@ void roles_on_join(struct node *n, const struct sender *from,
  */
 void consensus_join(struct node *n);
 void consensus_join_step(struct node *n);
+/* A member that was removed while it was not looking finds out. */
+void consensus_gone_step(struct node *n);
 /* A manager wants to leave (MESSAGE_LEAVE): 0, or -errno and why. */
 int roles_leave(struct node *n, const char *node_id, struct err *e);
 

@@ -238,7 +238,8 @@ member_end_consensus(struct node *n)
 	manager_free(n->manager);
 	n->manager = NULL;
 	consensus_fini(n);
-	n->joining = false;
+	n->joining = n->gone = false;
+	n->gone_at_ms = 0;
 	raft_free(n->raft);
 	n->raft = NULL;
 	state_free(n->state);
@@ -273,8 +274,10 @@ member_become_worker(struct node *n)
 void
 member_gone(struct node *n)
 {
-	if (!leave_removed(n))
-		identity_renew(n);
+	if (leave_removed(n))
+		return;
+	n->gone = true;
+	identity_renew(n);
 }
 
 /* ---- a new cluster by force ------------------------------------------------

@@ -240,6 +240,7 @@ settle(struct node *n)
 	member_office(n);
 	consensus_reads(n);
 	consensus_join_step(n);
+	consensus_gone_step(n);
 	roles_step(n);
 	dispatch_office(n);
 	session_step(n);

@@ -80,10 +80,24 @@ try_again(struct node *n)
 /* ---- a new one is there ---------------------------------------------------
  */
 
+/* It was a manager, was removed, and is to be one again: as a new member. */
+static void
+begin_anew(struct node *n)
+{
+	member_become_worker(n);
+	member_become_manager(n);
+}
+
 static void
 change_role(struct node *n, bool manager)
 {
-	if (manager && n->life == LIFE_WORKER)
+	bool gone =
+		n->life == LIFE_MEMBER && n->gone && raft_leader(n->raft) == 0;
+
+	n->gone = false;
+	if (manager && gone)
+		begin_anew(n);
+	else if (manager && n->life == LIFE_WORKER)
 		member_become_manager(n);
 	else if (!manager && n->life == LIFE_MEMBER)
 		member_become_worker(n);
@@ -255,13 +269,20 @@ is_due(const struct node *n)
 	return i->renew_wanted || i->renew_at_ns <= n->now.wall_ns;
 }
 
+/* Who joins has a new certificate; unless it is refused as what that says. */
+static bool
+is_too_early(const struct node *n)
+{
+	return n->joining && !n->identity->renew_wanted;
+}
+
 void
 renew_tick(struct node *n)
 {
 	struct identity *i = n->identity;
 
 	if (!is_due(n) || is_busy(i) || i->renew_again_ms > n->now.mono_ms ||
-	    !can_ask(n) || n->joining)
+	    !can_ask(n) || is_too_early(n))
 		return;
 	i->renew_order =
 		trust_ask(n, &(struct trust_order){ .verb = TRUST_MAKE_KEY },
@@ -275,7 +296,7 @@ renew_deadline(const struct node *n)
 	uint64_t at = n->now.mono_ms + LOOK_AGAIN_MS;
 	int64_t left = i->renew_at_ns - n->now.wall_ns;
 
-	if (is_busy(i) || n->joining)
+	if (is_busy(i) || is_too_early(n))
 		return UINT64_MAX;
 	if (is_due(n))
 		return can_ask(n) ? i->renew_again_ms : UINT64_MAX;

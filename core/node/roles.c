@@ -15,6 +15,7 @@
 
 #define LOOK_AGAIN_MS 100 /* while a learner learns, or someone must wait */
 #define JOIN_AGAIN_MS 500
+#define GONE_AGAIN_MS 2000
 
 /* ---- what the leader does --------------------------------------------------
  */
@@ -164,9 +165,13 @@ roles_step(struct node *n)
 	(void)step_members(n);
 }
 
+static bool is_left_behind(const struct node *n);
+
 uint64_t
 roles_deadline(const struct node *n)
 {
+	if (is_left_behind(n))
+		return n->gone_at_ms;
 	if (n->manager == NULL)
 		return n->joining && n->join_call == 0 ? n->join_at_ms
 						       : UINT64_MAX;
@@ -287,6 +292,24 @@ consensus_join(struct node *n)
 {
 	n->joining = true;
 	n->join_at_ms = 0;
+}
+
+/* Its own log says that it was removed: there is nobody who would tell it, as
+ * it asks for no votes. */
+static bool
+is_left_behind(const struct node *n)
+{
+	return n->raft != NULL && n->life == LIFE_MEMBER && !n->joining &&
+	       raft_role(n->raft) != RAFT_LEADER && raft_is_removed(n->raft);
+}
+
+void
+consensus_gone_step(struct node *n)
+{
+	if (!is_left_behind(n) || n->now.mono_ms < n->gone_at_ms)
+		return;
+	n->gone_at_ms = n->now.mono_ms + GONE_AGAIN_MS;
+	member_gone(n);
 }
 
 void

@@ -257,3 +257,10 @@ raft_can_remove(const struct raft *r, uint64_t id,
 	*ret_needed = raft_quorum_of(voters - votes);
 	return votes && reachable < *ret_needed ? -EPERM : 0;
 }
+
+bool
+raft_is_removed(const struct raft *r)
+{
+	return r->members.count > 0 && !raft_is_member(r, r->id) &&
+	       r->commit >= r->config_index;
+}

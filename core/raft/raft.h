@@ -331,6 +331,8 @@ uint64_t raft_last_index(const struct raft *r);
 const struct raft_members *raft_members(const struct raft *r);
 bool raft_is_member(const struct raft *r, uint64_t id);
 bool raft_is_voter(const struct raft *r, uint64_t id);
+/* A change that is committed took this member out. */
+bool raft_is_removed(const struct raft *r);
 /* The leader's first entry of this term is committed: what it has applied
  * up to raft_commit() is all that was ever acknowledged (6.4). */
 bool raft_is_ready(const struct raft *r);
