@@ -74,13 +74,11 @@ is_done(const struct state *s, const struct task_span *span,
 
 	for (size_t i = 0; i < span->count; i++)
 		if (span->v[i] != t && same_place(span->v[i], t) &&
-		    (span->v[i]->head.created_at > t->head.created_at ||
-		     (span->v[i]->head.created_at == t->head.created_at &&
-		      i > 0 &&
-		      span->v[i]->head.version.index > t->head.version.index) ||
+		    (span->v[i]->head.made > t->head.made ||
 		     is_live(span->v[i])))
 			return false;
-	if (r == NULL || (t->status.state <= TASK_RUNNING && !is_lost(s, t)))
+	if (r == NULL || t->desired_state == TASK_REMOVE ||
+	    (t->status.state <= TASK_RUNNING && !is_lost(s, t)))
 		return false;
 	return r->condition == RESTART_NONE ||
 	       (r->condition == RESTART_ON_FAILURE && !failed);
@@ -340,14 +338,38 @@ check_rest(struct world *w)
 	return bad;
 }
 
+static void
+dump_history(struct world *w, const struct history *h)
+{
+	static const char *const kinds[] = { [OP_READ] = "read",
+					     [OP_CREATE] = "create",
+					     [OP_CAS] = "change",
+					     [OP_REMOVE] = "remove" };
+	static const char *const ends[] = { "open", "done", "refused",
+					    "unknown", "void" };
+
+	for (size_t i = 0; i < h->count; i++) {
+		const struct op_record *o = &h->v[i];
+
+		world_trace(w, "%llu..%llu: %s %llu to %llu: %s",
+			    (unsigned long long)o->called,
+			    (unsigned long long)o->returned, kinds[o->kind],
+			    (unsigned long long)o->from,
+			    (unsigned long long)o->to, ends[o->end]);
+	}
+}
+
+/* I12, I13, I15 */
 void
 check_end(struct world *w)
 {
 	for (int i = 0; i < SERVICES && !w->failed; i++) {
 		const char *why = linear_check(&w->history[i]);
 
-		if (why != NULL)
-			world_fail(w, "s_%d: %s", i, why);
+		if (why == NULL)
+			continue;
+		dump_history(w, &w->history[i]);
+		world_fail(w, "s_%d: %s", i, why);
 	}
 }
 

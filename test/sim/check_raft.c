@@ -48,7 +48,7 @@ struct raft_log_view {
 /* What was last seen of one host's raft. */
 struct raft_view {
 	const struct raft *raft;
-	uint64_t daemon;
+	uint64_t daemon, id;
 	uint64_t commit, applied, last, term;
 	enum raft_role role;
 	struct raft_members members; /* before this step */
@@ -423,8 +423,11 @@ raft_view_step(struct host *h)
 		v->raft = NULL;
 		return;
 	}
-	if (v->raft != r || v->daemon != h->daemon) {
-		*v = (struct raft_view){ .raft = r, .daemon = h->daemon };
+	if (v->raft != r || v->daemon != h->daemon ||
+	    v->id != h->node->raft_id) {
+		*v = (struct raft_view){ .raft = r,
+					 .daemon = h->daemon,
+					 .id = h->node->raft_id };
 		meet(h);
 	}
 	if (raft_term(r) < v->term)

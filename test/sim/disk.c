@@ -89,6 +89,11 @@ drop_objects(struct disk *d)
 void
 disk_write(struct disk *d, const struct batch *b)
 {
+	if (b->log_forget) {
+		cut(d, 0);
+		d->hard = (struct raft_hard){ 0 };
+		d->applied = 0;
+	}
 	if (b->hard_dirty)
 		d->hard = b->hard;
 	if (b->applied != 0)

@@ -93,11 +93,23 @@ check_remembered(struct host *h, const struct runner_order *o)
 {
 	if (o->verb != RUNNER_PREPARE && o->verb != RUNNER_START)
 		return;
+	/* Who leaves while the disk is full waits for no row any more. */
+	if (h->disk_full && node_state(h->node) == NULL)
+		return;
 	if (disk_row(&h->disk, TABLE_WORKER, o->task_id) == NULL)
 		world_fail(h->w,
 			   "order %d for %s came before its row was on the "
 			   "disk",
 			   o->verb, o->task_id);
+}
+
+static bool
+is_to_go(const struct container *c)
+{
+	for (size_t i = 0; i < c->todo_count; i++)
+		if (c->todo[i] == RUNNER_REMOVE)
+			return true;
+	return false;
 }
 
 /* What runs keeps its address for itself. */
@@ -109,7 +121,7 @@ check_address(struct host *h, const struct runner_order *o)
 	for (size_t i = 0; i < h->container_count; i++) {
 		const struct container *c = &h->containers[i];
 
-		if (c->phase == RUNNER_PHASE_RUNNING &&
+		if (c->phase == RUNNER_PHASE_RUNNING && !is_to_go(c) &&
 		    strcmp(c->task_id, o->task_id) != 0 &&
 		    strcmp(c->address, o->address) == 0)
 			world_fail(h->w, "%s and %s both get %s", o->task_id,
