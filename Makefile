@@ -1,6 +1,6 @@
 # make deps    what the build, the run and the tests need (as root)
 # make         ./swarm: one static binary
-# make demo    a node at work in a scratch directory (as root)
+# make demo    a cluster of five hosts on this machine (as root)
 # make test    everything (as root)
 # make lint    the rules that a machine can hold
 #
