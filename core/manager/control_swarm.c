@@ -72,8 +72,7 @@ control_cluster_check(const struct cluster_spec *spec, struct err *e)
 	if (spec->ca.node_cert_expiry_ns != 0 &&
 	    spec->ca.node_cert_expiry_ns < CERT_EXPIRY_MIN_NS)
 		return err_set(e, -EINVAL,
-			       "invalid cluster specification: minimum "
-			       "certificate expiry time must be: 1h0m0s");
+			       "minimum certificate expiry time is: 1h0m0s");
 	if (spec->dispatcher.heartbeat_period_ns < 0)
 		return err_set(e, -EINVAL,
 			       "invalid cluster specification: the heartbeat "

@@ -69,7 +69,8 @@ der_put_name(struct buf *out, struct bytes kind, const char *text)
 	size_t set = der_open(out, DER_SET), pair = der_open(out, DER_SEQ);
 
 	der_put_oid(out, kind);
-	der_put(out, DER_UTF8, text, strlen(text));
+	/* As Swarm's own certificates: all our names are of these letters. */
+	der_put(out, DER_PRINTABLE, text, strlen(text));
 	der_close(out, pair);
 	der_close(out, set);
 }

@@ -193,7 +193,7 @@ def test_inspect_and_formats():
 def test_two_daemons_side_by_side():
     with Node() as a, Node() as b:
         a.init()
-        b.init()
+        b.swarm("init", "--listen-addr", "127.0.0.1:2378")
         sa = a.create("--name", "s", "swarm/whoami")
         sb = b.create("--name", "s", "swarm/whoami")
         aa, ab = a.address(a.live(sa)[0]), b.address(b.live(sb)[0])
