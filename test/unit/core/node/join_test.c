@@ -501,3 +501,54 @@ T(one_wrong_token_after_the_other_is_not_looked_at)
 	EQ(join(2, 0, false)->status, 200); /* others are not held up */
 	hosts_end();
 }
+
+T(managers_that_were_all_off_past_their_time_help_themselves)
+{
+	bool leads = false;
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	join(2, 0, true);
+	pass(3000);
+	for (size_t i = 0; i < 3; i++)
+		down(i);
+	hosts_now.wall_ns += 3000 * 3600 * NS_PER_S;
+	for (size_t i = 0; i < 3; i++)
+		up(i);
+	pass(15000);
+	for (size_t i = 0; i < 3; i++) {
+		OK(!identity_is_over(hosts[i].node));
+		leads |= node_is_leader(hosts[i].node);
+	}
+	OK(leads);
+	hosts_end();
+}
+
+T(who_was_removed_long_ago_gets_no_certificate)
+{
+	const char *id;
+	struct arena a;
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	arena_init(&a);
+	id = arena_strdup(&a, hosts[1].node->node_id);
+	down(1);
+	pass(20000);
+	EQ(ask(0, OP_NODE_REMOVE, id, NULL, "force=true")->status, 200);
+	hosts_now.wall_ns += 3000 * 3600 * NS_PER_S;
+	pass(5000);
+	set_role(0, 0, "manager"); /* so that the controllers look */
+	pass(5000);
+	EQ(cluster_at(0)->removed.count, 0);
+	up(1);
+	pass(20000);
+	OK(identity_is_over(hosts[1].node));
+	OK(state_get(node_state(hosts[0].node), OBJECT_NODE, id) == NULL);
+	arena_fini(&a);
+	hosts_end();
+}
