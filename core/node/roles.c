@@ -152,6 +152,33 @@ roles_tx(struct node *n, struct tx *tx)
 		n->forced = false;
 }
 
+static bool
+is_drained(const struct node_object *o)
+{
+	return o->spec.availability == NODE_DRAIN;
+}
+
+/* A leader that is drained is about to be worked on: another one leads. */
+static void
+step_drained(struct node *n)
+{
+	const struct node_object *self =
+		state_get(n->state, OBJECT_NODE, n->node_id);
+	const struct raft_members *m = raft_members(n->raft);
+
+	if (self == NULL || !is_drained(self))
+		return;
+	for (uint32_t i = 0; i < m->count; i++) {
+		const struct node_object *o = wanted_member(n, m->id[i]);
+
+		if (o == NULL || o == self || is_drained(o) || m->learner[i])
+			continue;
+		if (raft_transfer(n->raft, m->id[i]) == 0)
+			return;
+		look_again(n); /* it is not heard now */
+	}
+}
+
 void
 roles_step(struct node *n)
 {
@@ -162,7 +189,8 @@ roles_step(struct node *n)
 	n->roles_at_ms = UINT64_MAX;
 	/* Who is to be demoted is looked at again once the members are. */
 	n->manager_dirty = true;
-	(void)step_members(n);
+	if (!step_members(n))
+		step_drained(n);
 }
 
 static bool is_left_behind(const struct node *n);

@@ -369,3 +369,24 @@ T(a_demotion_that_loses_the_quorum_is_refused_through_any)
 		   "agree"));
 	hosts_end();
 }
+
+T(a_leader_that_is_drained_hands_over)
+{
+	const struct node_object *o;
+	char version[64];
+
+	managers(3);
+	o = node_at(1, 0);
+	snprintf(version, sizeof(version), "version=%llu",
+		 (unsigned long long)o->head.version.index);
+	EQ(ask(1, OP_NODE_UPDATE, hosts[0].node->node_id,
+	       "{\"Role\":\"manager\",\"Availability\":\"drain\"}", version)
+		   ->status,
+	   200);
+	pass(500);
+	OK(!node_is_leader(hosts[0].node));
+	OK(node_is_leader(hosts[1].node) || node_is_leader(hosts[2].node));
+	pass(5000);
+	OK(!node_is_leader(hosts[0].node));
+	hosts_end();
+}
