@@ -141,6 +141,19 @@ peers_to(struct node *n, const char *node_id)
 	return NULL;
 }
 
+struct peer_link *
+peers_some_manager(struct node *n)
+{
+	struct peer_link *l;
+
+	if (list_empty(&n->manager_links))
+		return NULL;
+	l = container_of(n->manager_links.next, struct peer_link, managers);
+	list_remove(&l->managers);
+	list_append(&n->manager_links, &l->managers);
+	return l;
+}
+
 void
 peers_send_packed(struct node *n, struct peer_link *l, const void *p,
 		  size_t len)

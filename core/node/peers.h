@@ -45,6 +45,9 @@ void peers_hang_up(struct node *n, struct peer_link *l);
 struct peer_link *peers_find(struct node *n, uint64_t id); /* NULL: gone */
 /* A link that is up and leads to that manager; NULL: none. */
 struct peer_link *peers_to(struct node *n, const char *node_id);
+/* Another manager each time, for what any of them hands on; NULL: none. The
+ * first one may be left behind as well, and know as little. */
+struct peer_link *peers_some_manager(struct node *n);
 
 void peers_send(struct node *n, struct peer_link *l, const struct message *m);
 void peers_send_packed(struct node *n, struct peer_link *l, const void *p,

@@ -152,13 +152,11 @@ on_enrolled(struct node *n, void *ctx, const struct message *m, const char *why)
  */
 
 /* A member that was left behind knows no leader: any manager hands it on. */
-static struct peer_link *
-some_manager(const struct node *n)
+static bool
+is_lost(const struct node *n)
 {
-	if (n->life != LIFE_MEMBER || n->manager != NULL ||
-	    consensus_leader(n) != NULL || list_empty(&n->manager_links))
-		return NULL;
-	return container_of(n->manager_links.next, struct peer_link, managers);
+	return n->life == LIFE_MEMBER && n->manager == NULL &&
+	       consensus_leader(n) == NULL;
 }
 
 static void
@@ -166,7 +164,7 @@ ask_leader(struct node *n, struct bytes csr)
 {
 	struct enroll_body body = { .csr = csr };
 	struct message m = { .kind = MESSAGE_RENEW, .enroll = &body };
-	struct peer_link *l = some_manager(n);
+	struct peer_link *l = is_lost(n) ? peers_some_manager(n) : NULL;
 	struct route route = { .link = l != NULL ? l->id : 0 };
 
 	n->identity->renew_call = rpc_call(n, l != NULL ? &route : NULL, &m,
@@ -257,8 +255,8 @@ can_ask(const struct node *n)
 {
 	if (n->life == LIFE_WORKER)
 		return n->session_link != 0;
-	return n->manager != NULL || identity_is_over(n) ||
-	       consensus_leader(n) != NULL || some_manager(n) != NULL;
+	return identity_is_over(n) || !is_lost(n) ||
+	       !list_empty(&n->manager_links);
 }
 
 static bool

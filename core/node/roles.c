@@ -54,17 +54,20 @@ change_member(struct node *n, enum raft_change change, uint64_t id)
 	look_again(n);
 }
 
-static void
+/* False: not yet, and what else there is to do must not wait for it: it may
+ * be what makes it possible. */
+static bool
 remove_member(struct node *n, uint64_t id)
 {
 	uint32_t left, needed;
 
+	look_again(n);
 	if (raft_can_remove(n->raft, id, &left, &needed) < 0)
-		look_again(n); /* others must answer first */
-	else if (id != n->raft_id)
-		change_member(n, RAFT_REMOVE, id);
-	else if (raft_transfer(n->raft, 0) < 0)
-		look_again(n);
+		return false; /* others must answer first */
+	if (id == n->raft_id)
+		return raft_transfer(n->raft, 0) == 0;
+	change_member(n, RAFT_REMOVE, id);
+	return true;
 }
 
 /* One step towards the members that are wanted; false: they are. */
@@ -78,8 +81,8 @@ step_members(struct node *n)
 			if (raft_is_caught_up(n->raft, m.id[i]))
 				change_member(n, RAFT_PROMOTE, m.id[i]);
 			look_again(n);
-		} else if (wanted_member(n, m.id[i]) == NULL) {
-			remove_member(n, m.id[i]);
+		} else if (wanted_member(n, m.id[i]) == NULL &&
+			   remove_member(n, m.id[i])) {
 			return true;
 		}
 	}
@@ -310,9 +313,7 @@ some_manager(struct node *n)
 	const char *leader = consensus_leader(n);
 	struct peer_link *l = leader != NULL ? peers_to(n, leader) : NULL;
 
-	if (l != NULL || list_empty(&n->manager_links))
-		return l;
-	return container_of(n->manager_links.next, struct peer_link, managers);
+	return l != NULL ? l : peers_some_manager(n);
 }
 
 void
