@@ -87,6 +87,28 @@ is_intact(const struct world *w, uint64_t raft_id, const struct host *but)
 	return false;
 }
 
+/* No change of roles and no farewell is under way: several at once may cost
+ * the majority, though each alone would not. */
+static bool
+is_settled(struct world *w, const struct host *leader)
+{
+	const struct state *s = node_state(leader->node);
+	const struct raft_members *m = raft_members(leader->node->raft);
+	uint32_t managers = 0;
+
+	for (size_t i = 0; i < state_count(s, OBJECT_NODE); i++) {
+		const struct node_object *o = state_at(s, OBJECT_NODE, i);
+
+		if (o->role != o->spec.role)
+			return false;
+		managers += o->role == ROLE_MANAGER;
+	}
+	for (uint32_t i = 0; i < m->count; i++)
+		if (m->learner[i] || !is_intact(w, m->id[i], NULL))
+			return false;
+	return managers == m->count;
+}
+
 /* Would those who vote still have a majority without h, for good? */
 bool
 admin_may_lose(struct world *w, const struct host *h)
@@ -95,12 +117,10 @@ admin_may_lose(struct world *w, const struct host *h)
 	const struct raft_members *m;
 	uint32_t voters = 0, left = 0;
 
-	if (leader == NULL)
+	if (leader == NULL || !is_settled(w, leader))
 		return false;
 	m = raft_members(leader->node->raft);
 	for (uint32_t i = 0; i < m->count; i++) {
-		if (m->learner[i])
-			continue;
 		voters++;
 		left += is_intact(w, m->id[i], h);
 	}
@@ -276,6 +296,41 @@ is_stranger(struct host *h)
 	return w->us - h->stranger_us > STRANGER_US;
 }
 
+static bool
+is_manager_at(struct world *w, const char *addr)
+{
+	unsigned port = 0;
+	const struct host *h = addr != NULL && *addr != '\0'
+				       ? net_host_at(w, addr, &port)
+				       : NULL;
+
+	return h != NULL && h->listening && h->port == port;
+}
+
+/* All managers that it knows of are none any more: nobody can be asked where
+ * the others are, but by a person. */
+static bool
+knows_nobody(struct host *h)
+{
+	const struct known_managers *known = identity_managers(h->node);
+	const struct state *s = node_state(h->node);
+
+	if (!h->w->calm)
+		return false;
+	for (uint32_t i = 0; i < known->v.count; i++)
+		if (is_manager_at(h->w, known->v.v[i].addr))
+			return false;
+	for (size_t i = 0; s != NULL && i < state_count(s, OBJECT_NODE); i++) {
+		const struct node_object *o = state_at(s, OBJECT_NODE, i);
+
+		if (str_eq(o->head.id, node_id(h->node)))
+			continue;
+		if (is_manager_at(h->w, o->manager_addr))
+			return false;
+	}
+	return admin_leader(h->w) != NULL && admin_leader(h->w) != h;
+}
+
 static void
 see_to(struct host *h)
 {
@@ -286,7 +341,8 @@ see_to(struct host *h)
 		return;
 	if (is_in(h, "locked"))
 		open_lock(h);
-	else if (node_id(h->node) != NULL && is_stranger(h))
+	else if (node_id(h->node) != NULL &&
+		 (is_stranger(h) || knows_nobody(h)))
 		leave(h);
 	else if (node_id(h->node) != NULL || !is_in(h, "inactive"))
 		return;
@@ -405,6 +461,8 @@ admin_role(struct world *w)
 	o = some_node(w, leader);
 	role = o->spec.role == ROLE_MANAGER ? ROLE_WORKER : ROLE_MANAGER;
 	if (role == ROLE_MANAGER && managers(node_state(leader->node)) >= 7)
+		return;
+	if (role == ROLE_WORKER && !is_settled(w, leader))
 		return;
 	update_node(via, o, role, o->spec.availability);
 }

@@ -10,6 +10,7 @@
 #include "core/base/check.h"
 #include "core/base/mem.h"
 #include "core/base/str.h"
+#include "core/node/message.h"
 #include "test/sim/sim.h"
 
 #define CONNECT_MS 3000
@@ -517,6 +518,29 @@ find(struct host *h, uint64_t id, struct side **ret)
 	return NULL;
 }
 
+/* What is said, but for what is said all the time. */
+static void
+trace_message(struct host *from, const struct host *to,
+	      const struct link_order *o)
+{
+	struct message m;
+	struct arena a;
+	struct err e;
+
+	if (!from->w->trace)
+		return;
+	arena_init(&a);
+	if (message_unpack(o->message, o->len, &a, &m, &e) == 0 &&
+	    m.kind != MESSAGE_RAFT && m.kind != MESSAGE_HEARTBEAT &&
+	    m.kind != MESSAGE_HEARD)
+		world_trace(from->w, "%s to %s: %s %llu%s%s", from->name,
+			    to->name, enum_name(&message_kind_names, m.kind),
+			    (unsigned long long)m.call,
+			    m.done != NULL && m.done->code != 0 ? ": " : "",
+			    m.done != NULL ? str_or(m.done->err, "") : "");
+	arena_fini(&a);
+}
+
 static void
 order_send(struct host *h, const struct link_order *o)
 {
@@ -529,6 +553,7 @@ order_send(struct host *h, const struct link_order *o)
 		world_fail(h->w, "%s sends %llu bytes", h->name,
 			   (unsigned long long)o->len);
 	to = other(x, s);
+	trace_message(h, to->host, o);
 	if (x->peer[1].trust == LINK_ANONYMOUS && s == &x->side[0] &&
 	    o->len > ANONYMOUS_BYTES)
 		side_close(x, s, 0,

@@ -151,7 +151,7 @@ world_run(struct world *w, uint64_t until_us)
 		struct due due = take(&w->dues);
 
 		w->us = due.at_us;
-		if (due.host != NULL && due.host->stopped_until_us > w->us) {
+		if (due.host != NULL && due.host->stopped_until_us != 0) {
 			defer(due.host, &due);
 			continue;
 		}
