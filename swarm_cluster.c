@@ -4,7 +4,9 @@
  */
 #include "swarm.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -181,6 +183,22 @@ close_gossip(struct daemon *d)
 	d->gossip_addr = NULL;
 }
 
+/* A host may have no IPv6 at all. */
+static int
+open_gossip_at(struct gossip_socket_config *config, struct gossip_socket **ret,
+	       struct err *e)
+{
+	char v4[GOSSIP_ADDR_MAX];
+	int r = gossip_socket_open(config, ret, e);
+
+	if ((r != -EAFNOSUPPORT && r != -EADDRNOTAVAIL) ||
+	    !str_starts(config->addr, "[::]"))
+		return r;
+	snprintf(v4, sizeof(v4), "0.0.0.0%s", config->addr + strlen("[::]"));
+	config->addr = v4;
+	return gossip_socket_open(config, ret, e);
+}
+
 static void
 open_gossip(struct daemon *d, const struct gossip_order *o)
 {
@@ -192,7 +210,7 @@ open_gossip(struct daemon *d, const struct gossip_order *o)
 	if (d->gossip != NULL && !str_eq(d->gossip_addr, o->addr))
 		close_gossip(d);
 	if (d->gossip == NULL) {
-		if (gossip_socket_open(&config, &d->gossip, &e) < 0) {
+		if (open_gossip_at(&config, &d->gossip, &e) < 0) {
 			say(SAY_ERROR, "gossip: %s", e.msg);
 			return;
 		}

@@ -243,15 +243,35 @@ is_local(const struct worker *w)
 	return w->session != 0 && w->route.link == 0;
 }
 
-/* Notes that one begins now, unless enough did lately (facts 6.1). */
 static bool
-begins_too_often(struct worker *w, struct now now)
+is_same_way(const struct dispatcher_route *a, const struct dispatcher_route *b)
 {
-	size_t oldest = 0;
+	return a->link == b->link && a->relayed == b->relayed &&
+	       a->relay == b->relay;
+}
 
-	for (size_t i = 1; i < DISPATCHER_RATE_MAX; i++)
+/*
+ * Notes that one begins now, unless enough did lately (facts 6.1). One that
+ * begins again over the route that it has (it got a new certificate, another
+ * address) is no newcomer: for it a pause is enough.
+ */
+static bool
+begins_too_often(struct worker *w, const struct dispatcher_from *f,
+		 struct now now)
+{
+	size_t oldest = 0, newest = 0;
+
+	for (size_t i = 1; i < DISPATCHER_RATE_MAX; i++) {
 		if (w->begun_ms[i] < w->begun_ms[oldest])
 			oldest = i;
+		if (w->begun_ms[i] > w->begun_ms[newest])
+			newest = i;
+	}
+	if (w->session != 0 && is_same_way(&w->route, &f->route) &&
+	    now.mono_ms - w->begun_ms[newest] >= DISPATCHER_AGAIN_MS) {
+		w->begun_ms[newest] = max_u64(now.mono_ms, 1);
+		return false;
+	}
 	if (w->begun_ms[oldest] != 0 &&
 	    now.mono_ms - w->begun_ms[oldest] < DISPATCHER_RATE_MS)
 		return true;
@@ -309,7 +329,7 @@ dispatcher_session(struct dispatcher *d, const struct dispatcher_from *f,
 		done(d, f, -ENOENT, "the cluster does not know this node");
 		return;
 	}
-	if (f->route.link != 0 && begins_too_often(w, now)) {
+	if (f->route.link != 0 && begins_too_often(w, f, now)) {
 		done(d, f, -EAGAIN,
 		     "this node began too many sessions; it is to wait");
 		return;

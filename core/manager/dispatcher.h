@@ -21,6 +21,7 @@
 #define DISPATCHER_GRACE 3	  /* periods, until a node is down */
 #define DISPATCHER_RATE_MAX 3	  /* new sessions of one node in .. */
 #define DISPATCHER_RATE_MS 8000
+#define DISPATCHER_AGAIN_MS 300	  /* between two over one route */
 #define DISPATCHER_ANSWER_MS 1000 /* for a node that others give up */
 #define DISPATCHER_ORPHAN_MS UINT64_C(86400000) /* down for so long */
 #define DISPATCHER_REPORTS_MAX 8192   /* messages with statuses that wait */

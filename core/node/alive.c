@@ -213,7 +213,8 @@ open_gossip(struct node *n, const uint8_t *keys, size_t key_count)
 	a->port = n->gossip_port;
 	a->key_count = key_count;
 	memcpy(a->keys, keys, key_count * KEY_LEN);
-	snprintf(addr, sizeof(addr), "0.0.0.0:%u", (unsigned)a->port);
+	/* Both families; where there is no IPv6 the driver takes the other. */
+	snprintf(addr, sizeof(addr), "[::]:%u", (unsigned)a->port);
 	order(n, &(struct gossip_order){ .verb = GOSSIP_OPEN,
 					 .addr = addr,
 					 .keys = a->keys,

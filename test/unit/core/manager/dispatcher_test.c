@@ -370,6 +370,23 @@ T(more_than_three_sessions_in_eight_seconds_are_refused)
 	end();
 }
 
+T(one_that_begins_again_over_its_own_way_is_no_newcomer)
+{
+	start();
+	for (int i = 0; i < 10; i++) {
+		ask("w1", 3);
+		OK(w.session != 0);
+		pass(DISPATCHER_AGAIN_MS);
+	}
+	for (uint64_t way = 4; way < 6; way++) {
+		ask("w1", way);
+		OK(w.session != 0);
+	}
+	ask("w1", 6); /* three ways in eight seconds */
+	EQ(w.session, 0);
+	end();
+}
+
 T(the_leaders_own_session_has_no_end)
 {
 	start();
