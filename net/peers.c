@@ -184,8 +184,8 @@ link_fail(struct link *l, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
-	buf_printf(&b, "The link %s %s is down: %s.",
-		   l->inbound ? "from" : "to", l->who, why);
+	buf_printf(&b, "link %s %s: %s", l->inbound ? "from" : "to", l->who,
+		   why);
 	l->err = buf_take(&b);
 	link_move(l, STATE_DEAD);
 	link_strip(l);

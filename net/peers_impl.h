@@ -197,7 +197,7 @@ struct peers {
 /* peers.c */
 struct link *link_new(struct peers *p, uint64_t id, const char *who);
 void link_move(struct link *l, enum link_state to);
-/* The link is dead; why is told later. The sentence is made of l->who, and
+/* The link is dead; why is told later. It is told with l->who and
  * what fmt says. */
 void link_fail(struct link *l, const char *fmt, ...) printf_like(2, 3);
 /* From a handshake that is through; takes its socket and engine. */

@@ -20,7 +20,10 @@
 #define TOO_MANY                                                               \
 	"too many wrong join tokens came from this address: wait a few "       \
 	"seconds"
-#define BAD_TOKEN "A valid join token is necessary to join this cluster"
+#define BAD_TOKEN                                                              \
+	"A valid join token is necessary to join this cluster: this one is "   \
+	"mistyped, or was rotated; \"docker swarm join-token\" on a manager "  \
+	"tells the one of today"
 
 /* A certificate on its way. */
 struct enrolment {

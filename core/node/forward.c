@@ -17,7 +17,8 @@
 #define NO_LEADER                                                              \
 	"rpc error: code = Unknown desc = The swarm does not have a leader. "  \
 	"It's possible that too few managers are online. Make sure more than " \
-	"half of the managers are online."
+	"half of the managers are online. If they are lost for good, go on "   \
+	"from one that is left: docker swarm init --force-new-cluster"
 #define UNKNOWN_OUTCOME                                                        \
 	"the outcome is unknown: the leader had the change when it was lost, " \
 	"and it may or may not have been made; ask again with the same "       \

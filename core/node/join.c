@@ -215,8 +215,14 @@ join_link_down(struct node *n, struct peer_link *l, const struct link_report *r)
 
 	if (j == NULL || j->link != l->id || j->step != JOIN_ASKS)
 		return;
-	(void)err_set(&e, -EIO, "%s", str_or(r->err, "the link went down"));
-	(void)err_wrap(&e, -EIO, "no manager could be reached: %s", l->addr);
+	/* Whoever is not one of ours says so itself. */
+	(void)err_set(&e, -EIO, "no manager could be reached: %s%s",
+		      str_or(r->err, "the link went down"),
+		      l->up || strstr(str_or(r->err, ""), "cannot connect") ==
+					      NULL
+			      ? ""
+			      : "; is a manager there, and its port open to "
+				"this host?");
 	next(n, e.msg);
 }
 

@@ -101,7 +101,7 @@ view_member(struct node *n, const struct node_object *o,
 	    struct control_member *ret)
 {
 	struct raft_peer_status peer;
-	bool self = o->raft_id == n->raft_id;
+	bool self = str_eq(o->head.id, n->node_id);
 
 	*ret = (struct control_member){
 		.node_id = o->head.id,
@@ -111,8 +111,8 @@ view_member(struct node *n, const struct node_object *o,
 				      peer.active),
 		.voters = consensus_voters(n),
 	};
-	ret->may_go = raft_can_remove(n->raft, o->raft_id, &ret->answer,
-				      &ret->needed) != -EPERM;
+	ret->may_go = raft_can_remove(n->raft, self ? n->raft_id : o->raft_id,
+				      &ret->answer, &ret->needed) != -EPERM;
 }
 
 /* What only the leader knows of the managers. */
@@ -129,7 +129,10 @@ view_members(struct node *n, struct control_env *env)
 		const struct node_object *o =
 			state_at(n->state, OBJECT_NODE, i);
 
-		if (o->raft_id != 0 && raft_is_member(n->raft, o->raft_id) &&
+		/* After a force this node's raft id is not written at once. */
+		if ((str_eq(o->head.id, n->node_id) ||
+		     (o->raft_id != 0 &&
+		      raft_is_member(n->raft, o->raft_id))) &&
 		    count < RAFT_MEMBERS_MAX)
 			view_member(n, o, &v[count++]);
 	}

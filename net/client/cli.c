@@ -220,9 +220,38 @@ code_of_status(int status)
 	return -EPROTO;
 }
 
+/* The daemon names Docker's commands; here they are called by our name. */
+static const char *
+in_our_words(struct arena *a, const char *s)
+{
+	static const struct {
+		const char *theirs, *ours;
+	} words[] = { { "docker swarm ", "swarm " },
+		      { "docker node ", "swarm node " },
+		      { "docker service ", "swarm service " } };
+	struct buf b = { 0 };
+	const char *copy;
+
+	while (*s != '\0') {
+		size_t i = 0;
+
+		while (i < ARRAY_LEN(words) && !str_starts(s, words[i].theirs))
+			i++;
+		if (i < ARRAY_LEN(words)) {
+			buf_puts(&b, words[i].ours);
+			s += strlen(words[i].theirs);
+		} else {
+			buf_putc(&b, *s++);
+		}
+	}
+	copy = arena_strdup(a, buf_cstr(&b));
+	buf_fini(&b);
+	return copy;
+}
+
 /* The daemon's {"message":"..."}; else what it said, or the number. */
 static int
-refused(int status, struct buf *body, struct err *e)
+refused(struct cli *cli, int status, struct buf *body, struct err *e)
 {
 	json_t *tree = json_loadb(body->len ? body->p : "", body->len, 0, NULL);
 	const char *why = json_string_value(json_object_get(tree, "message"));
@@ -230,7 +259,8 @@ refused(int status, struct buf *body, struct err *e)
 
 	if (why != NULL)
 		rc = err_set(e, code_of_status(status),
-			     "Error response from daemon: %s", why);
+			     "Error response from daemon: %s",
+			     in_our_words(&cli->arena, why));
 	else
 		rc = err_set(e, code_of_status(status),
 			     "Error response from daemon: HTTP status %d",
@@ -253,7 +283,7 @@ cli_exchange(struct cli *cli, const struct http_exchange *x,
 	if (status < 0)
 		return status;
 	if (status < 200 || status > 299)
-		return refused(status, ret_body, e);
+		return refused(cli, status, ret_body, e);
 	return 0;
 }
 

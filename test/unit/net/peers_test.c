@@ -424,8 +424,7 @@ T(a_close_sends_what_waits_and_tells_both)
 	OK(now_ms() - from < 900); /* it does not wait for its time to end */
 	EQ(p.b.messages, 2);
 	EQ_STR(buf_cstr(&p.b.got), "last");
-	EQ_STR(p.b.err, "The link from 127.0.0.1 is down: the other end closed "
-			"it.");
+	EQ_STR(p.b.err, "link from 127.0.0.1: the other end closed it");
 	run_for(50);
 	EQ(p.a.downs + p.b.downs, 2);
 	mem_free(m);

@@ -232,7 +232,8 @@ T(a_worker_is_told_that_it_is_one)
 	};
 	static const struct fake_answer refused[] = {
 		{ "POST /swarm/join", 503,
-		  "{\"message\":\"This node is already part of a swarm.\"}",
+		  "{\"message\":\"This node is already part of a swarm. Use "
+		  "\\\"docker swarm leave\\\", docker node ls, dockerd\"}",
 		  0 },
 		END
 	};
@@ -243,7 +244,7 @@ T(a_worker_is_told_that_it_is_one)
 	static const struct fake_row no = {
 		"join --token T m", 1, "",
 		"Error response from daemon: This node is already part of a "
-		"swarm.\n"
+		"swarm. Use \"swarm leave\", swarm node ls, dockerd\n"
 	};
 
 	fake_rows(answers, &row, 1);
