@@ -1,15 +1,13 @@
 /* receipt.c - see receipt.h. */
 #include "core/manager/receipt.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/check.h"
-#include "core/base/mem.h"
 #include "core/base/str.h"
 
 #define LOOK_MS 10000
-#define LOOK_SOON_MS 250
+#define LOOK_SOON_MS 50
 
 /* ---- what was asked ------------------------------------------------------ */
 
@@ -76,15 +74,19 @@ receipt_put(struct tx *tx, const struct request *r, int status,
 
 /* ---- pruning ------------------------------------------------------------- */
 
+/* Of the oldest, those that are not younger. Clocks jump: one that says that
+ * it is young keeps those behind it, too, until it is old. */
 static size_t
 count_older(const struct state *s, int64_t than_ns)
 {
-	size_t count = 0;
+	size_t count =
+		min_u64(state_count(s, OBJECT_RECEIPT), RECEIPTS_PRUNE_MAX);
 
-	for (size_t i = 0; i < state_count(s, OBJECT_RECEIPT); i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct receipt *o = state_at(s, OBJECT_RECEIPT, i);
 
-		count += o->head.created_at <= than_ns;
+		if (o->head.created_at > than_ns)
+			return i;
 	}
 	return count;
 }
@@ -98,7 +100,7 @@ count_to_go(const struct state *s, struct now now)
 	if (count <= RECEIPTS_MAX)
 		return go;
 	if (count > RECEIPTS_TOO_MANY)
-		may = count;
+		may = RECEIPTS_PRUNE_MAX;
 	else
 		may = count_older(s, now.wall_ns - RECEIPT_LEAST_NS);
 	return max_u64(go, min_u64(may, count - RECEIPTS_MAX));
@@ -107,35 +109,21 @@ count_to_go(const struct state *s, struct now now)
 uint64_t
 receipt_wait_ms(const struct state *s)
 {
-	return state_count(s, OBJECT_RECEIPT) > RECEIPTS_MAX ? LOOK_SOON_MS
-							     : LOOK_MS;
-}
+	size_t count = state_count(s, OBJECT_RECEIPT);
 
-static int
-by_age(const void *x, const void *y)
-{
-	const struct receipt *a = *(const struct receipt *const *)x;
-	const struct receipt *b = *(const struct receipt *const *)y;
-
-	if (a->head.created_at != b->head.created_at)
-		return a->head.created_at < b->head.created_at ? -1 : 1;
-	return strcmp(a->head.id, b->head.id);
+	if (count > RECEIPTS_TOO_MANY)
+		return 0;
+	return count > RECEIPTS_MAX ? LOOK_SOON_MS : LOOK_MS;
 }
 
 void
 receipt_prune(const struct state *s, struct now now, struct tx *tx)
 {
-	size_t count = state_count(s, OBJECT_RECEIPT);
-	size_t go = min_u64(count_to_go(s, now), RECEIPTS_PRUNE_MAX);
-	const struct receipt **v;
+	size_t go = count_to_go(s, now);
 
-	if (go == 0)
-		return;
-	v = mem_new_array(count, sizeof(*v));
-	for (size_t i = 0; i < count; i++)
-		v[i] = state_at(s, OBJECT_RECEIPT, i);
-	qsort(v, count, sizeof(*v), by_age);
-	for (size_t i = 0; i < go; i++)
-		tx_delete(tx, OBJECT_RECEIPT, v[i]->head.id, TX_ANY);
-	mem_free(v);
+	for (size_t i = 0; i < go; i++) {
+		const struct receipt *o = state_at(s, OBJECT_RECEIPT, i);
+
+		tx_delete(tx, OBJECT_RECEIPT, o->head.id, TX_ANY);
+	}
 }

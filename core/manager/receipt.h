@@ -17,7 +17,7 @@
 #define RECEIPT_LEAST_NS (30 * NS_PER_S)
 #define RECEIPTS_MAX 4096
 #define RECEIPTS_TOO_MANY 65536
-#define RECEIPTS_PRUNE_MAX 4096 /* at once */
+#define RECEIPTS_PRUNE_MAX 500 /* at once: what asks then waits for it */
 
 /* NULL: the request was not done, as far as s knows. Its key is set. */
 const struct receipt *receipt_find(const struct state *s,

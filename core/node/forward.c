@@ -26,7 +26,8 @@
 #define CUT_STREAM                                                             \
 	"the manager that sent this is not the leader any more: ask again"
 
-#define RETRY_MS 50 /* when the one that was asked does not lead */
+#define KEY_TIME_LEN 12 /* digits of base 36 for any time in ns */
+#define RETRY_MS 50	/* when the one that was asked does not lead */
 #define CALL_MS (UINT64_C(1) << 50) /* forward_step() keeps the time */
 
 bool
@@ -40,6 +41,21 @@ request_is_write(enum op op)
 
 /* ---- waiting ------------------------------------------------------------- */
 
+/*
+ * A key of our own begins with the time, so that new receipts lie side by side
+ * in the store, and so do those that go.
+ */
+static void
+make_key(struct node *n, char ret[ID_LEN + 1])
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	uint64_t when = n->now.wall_ns > 0 ? (uint64_t)n->now.wall_ns : 0;
+
+	id_make(&n->rand_state, ret);
+	for (int i = KEY_TIME_LEN; i-- > 0; when /= 36)
+		ret[i] = digits[when % 36];
+}
+
 struct waiter *
 waiter_new(struct node *n, const struct request *r)
 {
@@ -52,7 +68,7 @@ waiter_new(struct node *n, const struct request *r)
 	if (w->request.came_ms == 0)
 		w->request.came_ms = n->now.mono_ms;
 	if (request_is_write(r->op) && str_empty(r->key)) {
-		id_make(&n->rand_state, key);
+		make_key(n, key);
 		w->request.key = arena_strdup(&w->arena, key);
 	}
 	return w;

@@ -9,9 +9,10 @@
 void
 index_fini(struct index *x)
 {
-	mem_free(x->v);
+	if (x->v != NULL)
+		mem_free(x->v - x->front);
 	x->v = NULL;
-	x->count = x->cap = 0;
+	x->front = x->count = x->cap = 0;
 }
 
 size_t
@@ -30,14 +31,40 @@ index_find(const struct index *x, const void *probe)
 	return low;
 }
 
+/* Room for one more behind the last: what is free in front is used before
+ * more is asked for, where it is much. */
+static void
+make_room(struct index *x)
+{
+	const void **all = x->v != NULL ? x->v - x->front : NULL;
+
+	if (x->front + x->count < x->cap)
+		return;
+	if (x->front > x->count) {
+		memmove(all, x->v, x->count * sizeof(*x->v));
+		x->front = 0;
+	} else {
+		all = mem_grow(all, x->front + x->count, &x->cap,
+			       sizeof(*x->v));
+	}
+	x->v = all + x->front;
+}
+
 void
 index_put(struct index *x, const void *object)
 {
 	size_t at = index_find(x, object);
 
 	check(at == x->count || x->cmp(x->v[at], object) != 0);
-	x->v = mem_grow(x->v, x->count, &x->cap, sizeof(*x->v));
-	memmove(x->v + at + 1, x->v + at, (x->count - at) * sizeof(*x->v));
+	if (x->front > 0 && at < x->count / 2) {
+		x->v--;
+		x->front--;
+		memmove(x->v, x->v + 1, at * sizeof(*x->v));
+	} else {
+		make_room(x);
+		memmove(x->v + at + 1, x->v + at,
+			(x->count - at) * sizeof(*x->v));
+	}
 	x->v[at] = object;
 	x->count++;
 }
@@ -49,7 +76,14 @@ index_remove(struct index *x, const void *object)
 
 	check(at < x->count && x->v[at] == object);
 	x->count--;
-	memmove(x->v + at, x->v + at + 1, (x->count - at) * sizeof(*x->v));
+	if (at < x->count / 2) {
+		memmove(x->v + 1, x->v, at * sizeof(*x->v));
+		x->v++;
+		x->front++;
+	} else {
+		memmove(x->v + at, x->v + at + 1,
+			(x->count - at) * sizeof(*x->v));
+	}
 }
 
 void
@@ -74,6 +108,16 @@ index_by_id(const void *a, const void *b)
 	const struct object *x = a, *y = b;
 
 	return strcmp(x->id, y->id);
+}
+
+int
+index_by_age(const void *a, const void *b)
+{
+	const struct object *x = a, *y = b;
+
+	if (x->made != y->made)
+		return x->made < y->made ? -1 : 1;
+	return index_by_id(a, b);
 }
 
 static int

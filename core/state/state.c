@@ -30,6 +30,7 @@ state_new(uint64_t hash_seed)
 		s->by_id[t].cmp = index_by_id;
 		map_init(&s->ids[t], hash_seed);
 	}
+	s->by_id[OBJECT_RECEIPT].cmp = index_by_age;
 	s->service_names.cmp = index_by_service_name;
 	s->network_names.cmp = index_by_network_name;
 	s->service_tasks.cmp = index_by_service;

@@ -90,7 +90,7 @@ const struct network *state_network_named(const struct state *s,
 					  const char *name);
 const struct cluster *state_cluster(const struct state *s); /* the one */
 
-/* All objects of a type, by id. */
+/* All objects of a type, by id; receipts by age, the oldest first. */
 size_t state_count(const struct state *s, enum object_type type);
 const void *state_at(const struct state *s, enum object_type type, size_t i);
 

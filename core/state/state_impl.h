@@ -5,10 +5,13 @@
 #include "core/base/map.h"
 #include "core/state/state.h"
 
-/* Objects in the order of some key; borrowed from their table. */
+/*
+ * Objects in the order of some key; borrowed from their table. There is room
+ * at both ends, so that a table whose oldest come first is a queue.
+ */
 struct index {
-	const void **v;
-	size_t count, cap;
+	const void **v; /* front places into what was allocated */
+	size_t front, count, cap;
 	int (*cmp)(const void *a, const void *b); /* of objects; never 0 for
 						     two different ids */
 };
@@ -21,9 +24,10 @@ void index_remove(struct index *x, const void *object);
 /* after takes the place of before; both NULL or not. */
 void index_change(struct index *x, const void *before, const void *after);
 
-/* Orders: id; name without case, then id; service id, slot, id; node id,
- * id. */
+/* Orders: id; age, then id; name without case, then id; service id, slot,
+ * id; node id, id. */
 int index_by_id(const void *a, const void *b);
+int index_by_age(const void *a, const void *b);
 int index_by_service_name(const void *a, const void *b);
 int index_by_network_name(const void *a, const void *b);
 int index_by_service(const void *a, const void *b);
