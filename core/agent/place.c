@@ -209,6 +209,36 @@ wish_of(const struct job *j, const struct port_config *c, struct port_wish *ret)
 	};
 }
 
+static bool
+has_ports(const struct job *j)
+{
+	return job_is_live(j) && !str_empty(j->r.address) &&
+	       !task_state_ended(j->r.status.state);
+}
+
+/* A task that was restarted here, while no manager was heard, is to stop; the
+ * one that they made in its place may have the port at once. */
+static bool
+is_outbid(const struct agent *a, const struct job *j,
+	  const struct port_config *p)
+{
+	if (j->task == NULL || j->task->desired_state <= TASK_RUNNING)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct job *o = a->jobs[i];
+
+		if (o == j || !has_ports(o) || o->task == NULL ||
+		    o->task->desired_state > TASK_RUNNING)
+			continue;
+		for (uint32_t k = 0; k < o->r.ports.count; k++)
+			if (o->r.ports.v[k].published_port ==
+				    p->published_port &&
+			    o->r.ports.v[k].protocol == p->protocol)
+				return true;
+	}
+	return false;
+}
+
 size_t
 agent_ports(const struct agent *a, struct port_wish *ret, size_t max)
 {
@@ -217,12 +247,14 @@ agent_ports(const struct agent *a, struct port_wish *ret, size_t max)
 	for (size_t i = 0; i < a->count; i++) {
 		const struct job *j = a->jobs[i];
 
-		if (!job_is_live(j) || str_empty(j->r.address) ||
-		    task_state_ended(j->r.status.state))
-			continue;
-		for (uint32_t k = 0; k < j->r.ports.count; k++, n++)
+		for (uint32_t k = 0; has_ports(j) && k < j->r.ports.count;
+		     k++) {
+			if (is_outbid(a, j, &j->r.ports.v[k]))
+				continue;
 			if (n < max)
 				wish_of(j, &j->r.ports.v[k], &ret[n]);
+			n++;
+		}
 	}
 	return n;
 }
