@@ -410,21 +410,27 @@ slot_finish(struct work *k, struct slot *slot, const struct finding *f)
 	return true;
 }
 
-/* Updates that overtook each other may have left several old tasks. */
+static bool
+is_old_one(const struct work *k, const struct draft *d)
+{
+	return !d->deleted && task_is_dirty(k, draft_task(d)) &&
+	       draft_task(d)->desired_state <= TASK_RUNNING;
+}
+
+/* Updates that overtook each other may have left several old tasks that run,
+ * and the new one may not be able to for a long time. */
 static void
 keep_one(struct work *k, struct slot *slot)
 {
 	const struct draft *keep = NULL;
 
-	for (size_t i = 0; i < slot->count; i++) {
-		const struct task *t = draft_task(slot->v[i]);
-
-		if (!slot->v[i]->deleted && t->desired_state <= TASK_RUNNING &&
-		    t->status.state == TASK_RUNNING)
+	for (size_t i = 0; i < slot->count; i++)
+		if (is_old_one(k, slot->v[i]) &&
+		    draft_task(slot->v[i])->status.state == TASK_RUNNING)
 			keep = slot->v[i];
-	}
-	if (keep != NULL)
-		retire_spare(k, slot, keep);
+	for (size_t i = 0; keep != NULL && i < slot->count; i++)
+		if (slot->v[i] != keep && is_old_one(k, slot->v[i]))
+			plan_desire(k->p, slot->v[i], TASK_SHUTDOWN);
 }
 
 /* True if there is something left to do in the slot. */
@@ -437,8 +443,7 @@ slot_update(struct work *k, struct slot *slot, bool paused)
 		return true;
 	if (!f.dirty || !restart_slot_is_held(slot))
 		return false;
-	if (paused && f.clean == NULL)
-		keep_one(k, slot);
+	keep_one(k, slot);
 	if (!paused && f.clean == NULL && has_room(k) &&
 	    flight_of(k->w, slot) == NULL && !plan_is_full(k->p))
 		slot_start(k, slot);
