@@ -395,7 +395,7 @@ member_office(struct node *n)
 	if (ready && n->manager == NULL) {
 		n->manager = manager_new(n->state, &n->rand_state, n->node_id,
 					 n->now);
-		n->manager_dirty = true;
+		n->manager_dirty = n->roles_dirty = true;
 		n->ca_next_ms = 0;
 	}
 	if (!ready && n->manager != NULL) {
