@@ -363,6 +363,16 @@ consensus_forget_read(struct node *n, uint64_t request_id)
 	}
 }
 
+/* A leader that cannot write can commit nothing of its own soon: one that has
+ * space leads. Until it does, this is tried again. */
+void
+consensus_full_step(struct node *n)
+{
+	if (n->disk_full && n->raft != NULL &&
+	    raft_role(n->raft) == RAFT_LEADER && consensus_voters(n) > 1)
+		(void)raft_transfer(n->raft, 0);
+}
+
 /* ---- the end ---------------------------------------------------------- */
 
 #define STOP_MS 1500 /* to hand the office over before the program ends */

@@ -29,6 +29,9 @@ void consensus_reply(struct node *n, const struct request *r, int status,
 void consensus_reads(struct node *n);
 void consensus_forget_read(struct node *n, uint64_t request_id);
 
+/* Each step: a leader whose disk is full hands the office over. */
+void consensus_full_step(struct node *n);
+
 /* EVENT_STOP: the office is handed over first, within 1.5 s. */
 void consensus_stop(struct node *n);
 void consensus_stop_step(struct node *n);

@@ -258,6 +258,7 @@ settle(struct node *n)
 	work_send_ports(n);
 	effect_release_orders(n);
 	snapshot_tick(n);
+	consensus_full_step(n);
 	consensus_stop_step(n);
 	consensus_send(n);
 	disk_flush(n);
