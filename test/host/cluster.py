@@ -142,8 +142,8 @@ class Host(Node):
     def renumber(self, ip):
         """eth0 has another address from now on, and the old one not."""
         old, self.ip = self.ip, ip
-        self.inside("sh", "-c", f"ip addr add {ip}/24 dev eth0 && "
-                    f"ip addr del {old}/24 dev eth0; "
+        self.inside("sh", "-c", f"ip addr del {old}/24 dev eth0 && "
+                    f"ip addr add {ip}/24 dev eth0 && "
                     f"ip route replace default via {NET}254")
 
     # ---- its links: what is dropped when it comes in ----
