@@ -70,9 +70,13 @@ fail(struct node *n, int status, const char *why)
 	bool enrolled = n->join->step != JOIN_ASKS;
 
 	join_free(n);
-	if (enrolled)
-		member_forget(n);
-	n->life = LIFE_NONE;
+	if (enrolled && !agent_is_empty(n->agent)) {
+		leave_at_once(n); /* it was given tasks meanwhile */
+	} else {
+		if (enrolled)
+			member_forget(n);
+		n->life = LIFE_NONE;
+	}
 	effect_error(n, id, status, "%s", copy);
 }
 

@@ -101,6 +101,12 @@ leave_now(struct node *n)
 		agent_leave(n->agent, n->now);
 }
 
+void
+leave_at_once(struct node *n)
+{
+	leave_now(n);
+}
+
 static void
 on_removing(struct node *n, void *ctx, const struct message *m, const char *why)
 {

@@ -366,6 +366,8 @@ void wrong_tokens_fini(struct node *n);
 void member_leave(struct node *n, const struct request *r);
 void member_leave_step(struct node *n);
 bool leave_removed(struct node *n); /* false: it is not leaving */
+/* Nobody asked for it: what runs ends, and then all is forgotten. */
+void leave_at_once(struct node *n);
 uint64_t leave_deadline(const struct node *n);
 
 /* swarm_update.c */
