@@ -15,12 +15,14 @@
 #include "test/sim/sim.h"
 
 #define STRANGER_US (3 * US_PER_S) /* until it is told to leave */
+#define ROLE_US (20 * US_PER_S)	   /* in which a change of roles is done */
 #define PATIENCE_US (70 * US_PER_S)
 
 struct admin {
 	bool made; /* a cluster; or it may be */
 	bool lock; /* as last asked for */
 	uint64_t rotations;
+	uint64_t role_us; /* when a change of roles was last asked for; or 0 */
 };
 
 /* ---- what he sees ----------------------------------------------------------
@@ -117,7 +119,9 @@ admin_may_lose(struct world *w, const struct host *h)
 	const struct raft_members *m;
 	uint32_t voters = 0, left = 0;
 
-	if (leader == NULL || !is_settled(w, leader))
+	/* One that was asked for may still come. */
+	if (leader == NULL || !is_settled(w, leader) ||
+	    (w->admin->role_us != 0 && w->us - w->admin->role_us < ROLE_US))
 		return false;
 	m = raft_members(leader->node->raft);
 	for (uint32_t i = 0; i < m->count; i++) {
@@ -464,6 +468,7 @@ admin_role(struct world *w)
 		return;
 	if (role == ROLE_WORKER && !is_settled(w, leader))
 		return;
+	w->admin->role_us = w->us;
 	update_node(via, o, role, o->spec.availability);
 }
 
