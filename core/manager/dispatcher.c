@@ -193,11 +193,11 @@ dispatcher_free(struct dispatcher *d)
 {
 	if (d == NULL)
 		return;
+	dispatcher_reports_fini(d);
 	for (size_t i = 0; i < d->count; i++)
 		worker_free(d->heap[i]);
 	mem_free(d->heap);
 	map_fini(&d->index);
-	dispatcher_reports_fini(d);
 	dispatcher_out_fini(d);
 	mem_free(d->node_id);
 	mem_free(d);
@@ -317,6 +317,18 @@ session_begin(struct dispatcher *d, struct worker *w,
 	set_due(d, w, local ? NEVER : now.mono_ms + grace_ms(d));
 }
 
+static bool
+is_longer(const struct type *t, const void *record, size_t than)
+{
+	struct buf packed = { 0 };
+	bool longer;
+
+	model_pack(t, record, &packed);
+	longer = packed.len > than;
+	buf_fini(&packed);
+	return longer;
+}
+
 void
 dispatcher_session(struct dispatcher *d, const struct dispatcher_from *f,
 		   const struct dispatcher_hello *h, struct now now)
@@ -332,6 +344,13 @@ dispatcher_session(struct dispatcher *d, const struct dispatcher_from *f,
 	if (f->route.link != 0 && begins_too_often(w, f, now)) {
 		done(d, f, -EAGAIN,
 		     "this node began too many sessions; it is to wait");
+		return;
+	}
+	if (is_longer(&node_description_type, h->description,
+		      DISPATCHER_DESCRIPTION_MAX)) {
+		done(d, f, -EMSGSIZE,
+		     "what this node says of itself is too "
+		     "long: give its engine fewer labels");
 		return;
 	}
 	session_begin(d, w, f, h, now);
@@ -381,16 +400,33 @@ dispatcher_heartbeat(struct dispatcher *d, const struct dispatcher_from *f,
 					     .period_ns = jittered_ns(d) });
 }
 
+/* One that is longer than any of ours is not looked at. */
+static void
+keep_status(struct report *r, const struct dispatcher_status *v)
+{
+	struct task_status *s;
+
+	if (is_longer(&task_status_type, v->status, DISPATCHER_STATUS_MAX))
+		return;
+	s = arena_alloc(&r->arena, sizeof(*s));
+	model_copy(&task_status_type, v->status, &r->arena, s);
+	r->v[r->count++] =
+		(struct dispatcher_status){ arena_strdup(&r->arena, v->task_id),
+					    s };
+}
+
 void
 dispatcher_statuses(struct dispatcher *d, const struct dispatcher_from *f,
 		    uint64_t session, const struct dispatcher_status *v,
 		    size_t count)
 {
+	struct worker *w = session_of(d, f, session);
 	struct report *r;
 
-	if (session_of(d, f, session) == NULL)
+	if (w == NULL)
 		return;
-	if (d->report_count >= DISPATCHER_REPORTS_MAX) {
+	if (d->report_count >= DISPATCHER_REPORTS_MAX ||
+	    w->reports >= DISPATCHER_REPORTS_EACH) {
 		done(d, f, -ENOBUFS, "too many reports wait for the disk");
 		return;
 	}
@@ -400,16 +436,11 @@ dispatcher_statuses(struct dispatcher *d, const struct dispatcher_from *f,
 	r->route = f->route;
 	r->call = f->call;
 	r->v = arena_array(&r->arena, count, sizeof(*r->v));
-	r->count = count;
-	for (size_t i = 0; i < count; i++) {
-		struct task_status *s = arena_alloc(&r->arena, sizeof(*s));
-
-		model_copy(&task_status_type, v[i].status, &r->arena, s);
-		r->v[i].task_id = arena_strdup(&r->arena, v[i].task_id);
-		r->v[i].status = s;
-	}
+	for (size_t i = 0; i < count; i++)
+		keep_status(r, &v[i]);
 	list_append(&d->reports, &r->link);
 	d->report_count++;
+	w->reports++;
 }
 
 /* ---- silence -------------------------------------------------------------

@@ -24,7 +24,12 @@
 #define DISPATCHER_AGAIN_MS 300	  /* between two over one route */
 #define DISPATCHER_ANSWER_MS 1000 /* for a node that others give up */
 #define DISPATCHER_ORPHAN_MS UINT64_C(86400000) /* down for so long */
-#define DISPATCHER_REPORTS_MAX 8192   /* messages with statuses that wait */
+#define DISPATCHER_REPORTS_MAX 8192 /* messages with statuses that wait */
+#define DISPATCHER_REPORTS_EACH 16  /* and of one node */
+/* Bytes, packed, of what a node says of itself, and of one of its tasks: more
+ * would not fit in the log. */
+#define DISPATCHER_DESCRIPTION_MAX 262144
+#define DISPATCHER_STATUS_MAX 65536
 #define DISPATCHER_PART_BYTES 1048576 /* of one message of assignments */
 /* Lists of peers go out at most this often where many listen. */
 #define DISPATCHER_PEERS_MS 2000

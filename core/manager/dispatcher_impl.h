@@ -53,6 +53,7 @@ struct worker {
 	struct touched *touched;
 	size_t touched_at, touched_count, touched_cap;
 	struct node_news *news;
+	uint32_t reports; /* of its, that wait */
 };
 _Static_assert(sizeof(struct worker) <= 512, "a session is small");
 

@@ -167,6 +167,10 @@ put_node(struct dispatcher *d, const struct worker *w, struct now now,
 static void
 report_free(struct dispatcher *d, struct report *r)
 {
+	struct worker *w = dispatcher_worker(d, r->node_id);
+
+	if (w != NULL && w->reports > 0)
+		w->reports--;
 	list_remove(&r->link);
 	d->report_count--;
 	arena_fini(&r->arena);
