@@ -9,6 +9,8 @@
 #include "core/base/str.h"
 #include "core/node/node_impl.h"
 
+#define INBOUND_EACH_MAX 8 /* that one node opened */
+
 void
 peers_init(struct node *n)
 {
@@ -195,6 +197,27 @@ say_hello(struct node *n, struct peer_link *l)
 		   &(struct message){ .kind = MESSAGE_HELLO, .hello = &body });
 }
 
+/* A node has one link, and a few more while it changes its way. */
+static void
+drop_oldest(struct node *n, const struct peer_link *than)
+{
+	struct peer_link *oldest = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n->link_count; i++) {
+		struct peer_link *l = n->links[i];
+
+		if (l->use != USE_INBOUND || !l->up || l->closing ||
+		    strcmp(l->peer.node_id, than->peer.node_id) != 0)
+			continue;
+		count++;
+		if (oldest == NULL)
+			oldest = l; /* they are by age */
+	}
+	if (count > INBOUND_EACH_MAX)
+		peers_hang_up(n, oldest);
+}
+
 static void
 on_up(struct node *n, const struct link_report *r)
 {
@@ -212,6 +235,8 @@ on_up(struct node *n, const struct link_report *r)
 	l->is_manager = strcmp(r->peer->role, ROLE_WORD_MANAGER) == 0;
 	if (l->closing)
 		return;
+	if (l->use == USE_INBOUND && l->peer.trust != LINK_ANONYMOUS)
+		drop_oldest(n, l);
 	if (l->is_manager && l->peer.trust == LINK_VERIFIED &&
 	    l->use != USE_JOIN)
 		list_append(&n->manager_links, &l->managers);
