@@ -14,7 +14,8 @@
 #include "core/base/str.h"
 #include "core/node/node_impl.h"
 
-#define CALLS_MAX 4096
+/* What is handed on carries who said it, too. */
+#define HAND_ON_MAX (LINK_MESSAGE_MAX - 4096)
 
 /* ---- who may say what ------------------------------------------------ */
 
@@ -312,6 +313,9 @@ rpc_take(struct node *n, struct peer_link *l, const void *p, size_t len)
 		return;
 	}
 	why = rpc_refusal(&self, &l->peer, m.kind);
+	if (why == NULL && rpc_rule(m.kind)->at == AT_LEADER &&
+	    len > HAND_ON_MAX)
+		why = "the message is too long";
 	if (why != NULL)
 		refuse(n, l, &from, &m, why);
 	else if (rpc_rule(m.kind)->at == AT_LEADER)
@@ -336,7 +340,9 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 	}
 	l->raft_id = h->raft_id;
 	l->gossip_port = h->gossip_port;
-	if (h->seen != NULL && strlen(h->seen) < sizeof(n->seen_ip))
+	/* What managers see is what all are told: no worker has a say in it. */
+	if (from->manager && h->seen != NULL &&
+	    strlen(h->seen) < sizeof(n->seen_ip))
 		memcpy(n->seen_ip, h->seen, strlen(h->seen) + 1);
 	if (h->manager_addr != NULL &&
 	    strlen(h->manager_addr) < sizeof(l->manager_addr))
@@ -368,7 +374,7 @@ relay_back(struct node *n, const struct sender *from,
 
 	if (r->route != 0) {
 		l = peers_find(n, r->route);
-		if (l != NULL)
+		if (l != NULL && r->message.len > 0)
 			peers_send_packed(n, l, r->message.p, r->message.len);
 		return;
 	}
@@ -376,6 +382,7 @@ relay_back(struct node *n, const struct sender *from,
 	/* The leader is a manager and speaks as one: as if over its link. */
 	if (message_unpack(r->message.p, r->message.len, &a, &m, &e) == 0 &&
 	    rpc_rule(m.kind) != NULL && m.kind != MESSAGE_RELAY &&
+	    rpc_rule(m.kind)->at != AT_LEADER &&
 	    (rpc_rule(m.kind)->from & FROM_MANAGER) != 0)
 		handle(n, from, &m);
 	arena_fini(&a);
@@ -487,7 +494,7 @@ rpc_call(struct node *n, const struct route *to, struct message *m,
 		/* Not from in here: who calls has not got the number yet. */
 		c->until_ms = n->now.mono_ms;
 	}
-	return number;
+	return call_find(n, number) != NULL ? number : 0;
 }
 
 void

@@ -75,7 +75,8 @@ bool rpc_send_leader(struct node *n, const struct message *m);
 
 /*
  * A question: done is called once, with the answer (m), or without (m NULL)
- * and why. m->call is set here. To the leader if to is NULL.
+ * and why. m->call is set here. To the leader if to is NULL. Gives the call's
+ * number, or 0 if done was called already: this node may be the leader.
  */
 struct call;
 typedef void (*call_done)(struct node *n, void *ctx, const struct message *m,
