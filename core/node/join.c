@@ -326,6 +326,19 @@ join_gone(struct node *n, uint64_t request_id)
 		n->join->request.id = 0;
 }
 
+/* Else its time would run on, and end whatever this node is in by then. */
+void
+join_left(struct node *n)
+{
+	uint64_t id;
+
+	if (n->join == NULL)
+		return;
+	id = n->join->request.id;
+	join_free(n);
+	effect_error(n, id, 503, "this node left before it was a member");
+}
+
 /* ---- what comes of it ------------------------------------------------------
  */
 

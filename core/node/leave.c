@@ -90,6 +90,7 @@ tell(struct node *n)
 static void
 leave_now(struct node *n)
 {
+	join_left(n);
 	n->leave_removing = false;
 	rpc_forget(n, n->leave_call);
 	n->leave_call = 0;
@@ -122,10 +123,13 @@ static void
 leave_raft(struct node *n)
 {
 	struct message m = { .kind = MESSAGE_LEAVE };
+	uint64_t call;
 
 	n->leave_removing = true;
 	n->leave_until_ms = n->now.mono_ms + REMOVED_MS;
-	n->leave_call = rpc_call(n, NULL, &m, REMOVED_MS, on_removing, NULL);
+	call = rpc_call(n, NULL, &m, REMOVED_MS, on_removing, NULL);
+	if (n->leave_removing) /* else it leaves already, and told others */
+		n->leave_call = call;
 }
 
 void

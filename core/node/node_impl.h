@@ -335,6 +335,7 @@ void join_link_down(struct node *n, struct peer_link *l,
 		    const struct link_report *r);
 void join_listen_failed(struct node *n, const char *why);
 void join_gone(struct node *n, uint64_t request_id);
+void join_left(struct node *n); /* the node leaves what it was to join */
 void join_tick(struct node *n);
 uint64_t join_deadline(const struct node *n);
 void join_fini(struct node *n);
