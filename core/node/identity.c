@@ -72,7 +72,7 @@ identity_of(struct node *n)
 	arena_init(&i->addresses_arena);
 	arena_init(&i->managers_arena);
 	arena_init(&i->renew_arena);
-	i->listen_at_ms = UINT64_MAX;
+	i->listen_at_ms = i->describe_ms = UINT64_MAX;
 	i->renew_at_ns = INT64_MAX;
 	n->identity = i;
 	return i;
@@ -250,7 +250,9 @@ identity_describe(struct node *n)
 		tls->trust_root = c->roots;
 		tls->issuer_subject = c->issuer_subject;
 		tls->issuer_public_key = c->issuer_public_key;
-		n->identity->describe_ms = n->now.mono_ms + DESCRIBE_MS;
+		/* A session that is yet to begin tells it anyhow. */
+		if (n->session != NULL)
+			n->identity->describe_ms = n->now.mono_ms + DESCRIBE_MS;
 	}
 }
 

@@ -20,6 +20,7 @@
 #include "core/node/session_impl.h"
 
 #define ANSWER_MS 2000 /* a manager that takes longer is dead */
+#define DOUBT_MS 1000  /* the same, of one that others call dead */
 #define DIAL_MS 2000   /* until the link is up */
 #define WAIT_FIRST_MS 100
 #define WAIT_MAX_MS 8000
@@ -220,7 +221,7 @@ lose(struct node *n, struct session *s)
 	s->phase = SESSION_NONE;
 	s->attempt++;
 	s->id = 0;
-	s->beating = false;
+	s->beating = s->doubted = false;
 	s->statuses_open = 0;
 	s->batch_floor = s->batch_last;
 	assigned_drop_parts(s);
@@ -403,8 +404,9 @@ beat(struct node *n, struct session *s)
 	if (is_local(s) || s->beating || s->beat_ms > n->now.mono_ms)
 		return;
 	s->beating = true;
-	(void)rpc_call(n, NULL, &m, ANSWER_MS, heard,
+	(void)rpc_call(n, NULL, &m, s->doubted ? DOUBT_MS : ANSWER_MS, heard,
 		       (void *)(uintptr_t)s->attempt);
+	s->doubted = false;
 }
 
 /* ---- statuses ------------------------------------------------------------ */
@@ -497,6 +499,15 @@ session_step(struct node *n)
 	work_drain(n);
 }
 
+/* Once there is a way it takes a certificate, too. */
+static bool
+may_begin(const struct node *n)
+{
+	bool there = way_of((struct node *)n).there;
+
+	return there ? !identity_is_over(n) : n->life == LIFE_WORKER;
+}
+
 uint64_t
 session_deadline(const struct node *n)
 {
@@ -505,8 +516,7 @@ session_deadline(const struct node *n)
 
 	if (s == NULL)
 		return UINT64_MAX;
-	if (s->phase == SESSION_NONE &&
-	    (n->life == LIFE_WORKER || way_of((struct node *)n).there))
+	if (s->phase == SESSION_NONE && may_begin(n))
 		at = min_u64(at, s->at_ms);
 	if (s->phase == SESSION_DIALLING)
 		at = min_u64(at, s->until_ms);
@@ -554,8 +564,10 @@ session_manager_dead(struct node *n, const char *node_id)
 	const struct peer_link *l = peers_find(n, n->session_link);
 
 	if (n->life == LIFE_WORKER && n->session != NULL && l != NULL &&
-	    l->up && str_eq(l->peer.node_id, node_id))
-		leave_manager(n, n->session);
+	    l->up && str_eq(l->peer.node_id, node_id)) {
+		n->session->doubted = true;
+		n->session->beat_ms = n->now.mono_ms;
+	}
 }
 
 static bool

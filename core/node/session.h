@@ -31,8 +31,9 @@ void session_assign(struct node *n, uint64_t session,
 		    const struct dispatcher_assign *a);
 
 void session_link_down(struct node *n, const struct peer_link *l);
-/* Gossip is certain that this manager is dead: a link to it may be silent for
- * long and not fail. */
+/* Gossip says that this manager is dead: a link to it may be silent for long
+ * and not fail, so it is asked. Gossip alone ends nothing: its packets may be
+ * lost while the link is fine, and any node may lie. */
 void session_manager_dead(struct node *n, const char *node_id);
 void session_on_settings(struct node *n, const struct sender *from,
 			 const struct message *m);

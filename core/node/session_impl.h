@@ -37,6 +37,7 @@ struct session {
 	uint64_t until_ms;	 /* DIALLING */
 	uint64_t beat_ms;	 /* OPEN: the next heartbeat */
 	bool beating;		 /* one is to be answered */
+	bool doubted;		 /* the manager, by others: it is asked now */
 	uint32_t refused;	 /* in a row */
 	/* whom a worker dialled, and how that went */
 	char manager[ID_LEN + 1];
