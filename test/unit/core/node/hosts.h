@@ -254,6 +254,7 @@ link_send(struct host *h, const struct link_order *o)
 	uint64_t link;
 	struct thing *t;
 
+	OK(o->len > 0 && o->len <= LINK_MESSAGE_MAX);
 	if (wire_of(h, o->link, &other, &link) == NULL)
 		return;
 	t = link_news(other, link, LINK_MESSAGE);

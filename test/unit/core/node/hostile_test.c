@@ -1,0 +1,238 @@
+/*
+ * hostile_test.c - a worker that has a good certificate and means harm, and
+ * moments that are as unlucky as if somebody had chosen them.
+ */
+#include "test/unit/core/node/hosts.h"
+
+#include "core/node/session_impl.h"
+
+static bool
+is(size_t i, const char *state)
+{
+	return strcmp(node_swarm_state(hosts[i].node), state) == 0;
+}
+
+/* A link that host i opens to host at, with its own certificate; its end
+ * there. */
+static uint64_t
+knock(size_t i, size_t at)
+{
+	struct thing *t =
+		link_news(&hosts[at], LINK_INBOUND | ++inbound_next, LINK_UP);
+
+	peer_of(&hosts[i], &hosts[at], &t->peer);
+	snprintf(t->peer.ip, sizeof(t->peer.ip), "%s", hosts[i].ip);
+	t->link_report.peer = &t->peer;
+	settle();
+	return LINK_INBOUND | inbound_next;
+}
+
+static void
+say(size_t at, uint64_t link, const struct message *m)
+{
+	struct thing *t = link_news(&hosts[at], link, LINK_MESSAGE);
+	struct buf packed = { 0 };
+
+	message_pack(m, &packed);
+	OK(packed.len <= LINK_MESSAGE_MAX);
+	t->link_report.message = arena_dup(&t->arena, packed.p, packed.len);
+	t->link_report.len = packed.len;
+	buf_fini(&packed);
+	settle();
+}
+
+static char *
+long_text(size_t len)
+{
+	char *s = mem_new(len + 1);
+
+	memset(s, 'x', len);
+	return s;
+}
+
+/* With who said it, it is longer than any message may be. */
+T(a_message_that_is_too_long_to_be_handed_on_is_refused)
+{
+	char *text = long_text(LINK_MESSAGE_MAX - 64);
+	struct enroll_body body = { .hostname = text };
+	struct message m = { .kind = MESSAGE_RENEW,
+			     .call = 1,
+			     .enroll = &body };
+	uint64_t link;
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	join(2, 0, false);
+	pass(3000);
+	OK(node_is_leader(hosts[0].node));
+	link = knock(2, 1);
+	say(1, link, &m); /* see link_send() */
+	OK(peers_find(hosts[1].node, link)->closing);
+	mem_free(text);
+	hosts_end();
+}
+
+/* The leader writes what workers say into the log, and the log takes only so
+ * much at once. */
+T(a_worker_that_says_too_much_of_itself_stops_nobody_else)
+{
+	char *text = long_text(4 << 20);
+	struct session_body body = { .description = hosts_description,
+				     .gossip_port = 7946,
+				     .assigned = ASSIGNMENT_NONE };
+	struct message m = { .kind = MESSAGE_SESSION,
+			     .call = 7,
+			     .session = &body };
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	body.description.hostname = text;
+	say(0, knock(1, 0), &m);
+	pass(1000);
+	join(2, 0, false);
+	pass(5000);
+	EQ_STR(node_at(0, 1)->description.hostname, "host");
+	mem_free(text);
+	hosts_end();
+}
+
+static const char service[] =
+	"{\"Name\":\"s\",\"TaskTemplate\":{\"ContainerSpec\":{\"Image\":"
+	"\"swarm/whoami\"}},\"Mode\":{\"Global\":{}}}";
+
+T(a_worker_that_says_too_much_of_a_task_stops_nobody_else)
+{
+	char *text = long_text(4 << 20);
+	struct status_item item = { .status = { .state = TASK_FAILED } };
+	struct statuses_body body = { .items = { &item, 1 } };
+	struct message m = { .kind = MESSAGE_STATUSES,
+			     .call = 7,
+			     .statuses = &body };
+	struct task_span span;
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	EQ(ask(0, OP_SERVICE_CREATE, NULL, service, NULL)->status, 201);
+	pass(2000);
+	span = state_tasks_of_node(node_state(hosts[0].node),
+				   hosts[1].node->node_id);
+	EQ(span.count, 1);
+	item.task_id = span.v[0]->head.id;
+	item.status.err = text;
+	body.session = session_id(hosts[1].node);
+	say(0, knock(1, 0), &m);
+	pass(1000);
+	join(2, 0, false);
+	pass(5000);
+	EQ(state_tasks_of_node(node_state(hosts[0].node),
+			       hosts[2].node->node_id)
+		   .count,
+	   1);
+	mem_free(text);
+	hosts_end();
+}
+
+T(a_worker_does_not_say_where_a_manager_is)
+{
+	struct hello_body body = { .wire_version = WIRE_VERSION,
+				   .seen = "nowhere" };
+	struct message m = { .kind = MESSAGE_HELLO, .hello = &body };
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	say(0, knock(1, 0), &m);
+	pass(20);
+	OK(strcmp(hosts[0].node->seen_ip, "nowhere") != 0);
+	EQ_STR(node_at(0, 0)->manager_addr, "10.0.0.1:2377");
+	EQ_STR(node_at(0, 0)->status.addr, "10.0.0.1");
+	hosts_end();
+}
+
+T(one_node_holds_only_so_many_links)
+{
+	size_t open = 0;
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	for (size_t i = 0; i < 200; i++)
+		(void)knock(1, 0);
+	for (size_t i = 0; i < hosts[0].node->link_count; i++)
+		open += !hosts[0].node->links[i]->closing;
+	OK(open <= 9);
+	hosts_end();
+}
+
+/* ---- unlucky moments ------------------------------------------------------
+ */
+
+T(a_join_that_was_left_wipes_no_later_cluster)
+{
+	struct answer *a, *left;
+
+	hosts_begin(2);
+	init(0);
+	a = join(1, 0, true); /* enrolled, and no member yet */
+	EQ(a->status, 0);
+	hosts[0].cut = true;
+	for (size_t k = 0; k < wire_count; k++)
+		if (wires[k].up)
+			wire_cut(&wires[k]);
+	pass(1000);
+	left = ask(1, OP_SWARM_LEAVE, NULL, NULL, "force=true");
+	pass(5000);
+	EQ(left->status, 200);
+	OK(is(1, "inactive"));
+	EQ(a->status, 503);
+	OK(says(a, "left"));
+	EQ(init(1)->status, 200);
+	pass(120000);
+	OK(is(1, "active/manager"));
+	EQ(hosts[1].wipes, 1);
+	hosts_end();
+}
+
+T(a_leader_that_refuses_itself_a_certificate_asks_again)
+{
+	int64_t until;
+
+	hosts_begin(1);
+	init(0);
+	pass(1000);
+	until = identity_certificate(hosts[0].node)->not_after;
+	give(&hosts[0], &(struct event){ .type = EVENT_DISK_FULL });
+	identity_renew(hosts[0].node);
+	pass(30000);
+	give(&hosts[0], &(struct event){ .type = EVENT_DISK_SPACE });
+	pass(30000);
+	OK(identity_certificate(hosts[0].node)->not_after > until);
+	hosts_end();
+}
+
+T(who_has_no_certificate_and_no_session_waits_without_spinning)
+{
+	int64_t life;
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, false);
+	pass(2000);
+	life = identity_certificate(hosts[1].node)->not_after -
+	       hosts_now.wall_ns;
+	give(&hosts[0], &(struct event){ .type = EVENT_DISK_FULL });
+	hosts[1].skew_ns = life + NS_PER_S; /* only its own clock jumps */
+	say(1, hosts[1].node->session_link,
+	    &(struct message){ .kind = MESSAGE_SESSION_LOST });
+	pass(1000); /* see stuck() */
+	EQ(hosts[1].node->session->phase, SESSION_NONE);
+	hosts_end();
+}
