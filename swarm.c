@@ -250,9 +250,10 @@ take_disk_full(struct daemon *d)
 static void
 take_inbox(struct daemon *d)
 {
-	const struct event *ev;
+	struct event *ev;
 
 	while ((ev = inbox_take(&d->inbox)) != NULL) {
+		ev->more = d->inbox.count > 0;
 		step(d, ev);
 		if (ev->type == EVENT_RUNNER &&
 		    ev->report->news == RUNNER_EXITED)

@@ -20,7 +20,7 @@ inbox_init(struct inbox *in)
 void
 inbox_fini(struct inbox *in)
 {
-	const struct event *ev;
+	struct event *ev;
 
 	while ((ev = inbox_take(in)) != NULL)
 		inbox_free(ev);
@@ -169,7 +169,7 @@ inbox_add_addrs(struct inbox *in, const struct host_addrs *addrs,
 	w->ev.default_addr = arena_strdup(&w->arena, default_addr);
 }
 
-const struct event *
+struct event *
 inbox_take(struct inbox *in)
 {
 	struct waiting *w;

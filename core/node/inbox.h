@@ -32,7 +32,7 @@ void inbox_add_addrs(struct inbox *in, const struct host_addrs *addrs,
 		     const char *default_addr);
 
 /* The oldest, or NULL; the caller's, to be given to inbox_free(). */
-const struct event *inbox_take(struct inbox *in);
+struct event *inbox_take(struct inbox *in);
 void inbox_free(const struct event *ev);
 
 #endif

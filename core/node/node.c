@@ -14,6 +14,7 @@
 #include "core/node/node_impl.h"
 
 #define GOSSIP_PORT 7946
+#define TOGETHER_MAX 64 /* events that are one turn */
 
 static void
 take_description(struct node *n, const struct node_description *d)
@@ -264,6 +265,20 @@ settle(struct node *n)
 	disk_flush(n);
 }
 
+/*
+ * Requests and messages that came together are one turn: the leader tells each
+ * follower of all of them in one message, and the controllers look once. But
+ * none waits for long.
+ */
+static bool
+may_wait(struct node *n, const struct event *ev)
+{
+	if (!ev->more || ++n->waited >= TOGETHER_MAX)
+		return false;
+	return ev->type == EVENT_REQUEST ||
+	       (ev->type == EVENT_LINK && ev->link->news == LINK_MESSAGE);
+}
+
 void
 node_step(struct node *n, struct now now, const struct event *ev)
 {
@@ -272,6 +287,9 @@ node_step(struct node *n, struct now now, const struct event *ev)
 	effect_step_begin(n);
 	take_event(n, ev);
 	work_drain(n);
+	if (may_wait(n, ev))
+		return;
+	n->waited = 0;
 	settle(n);
 }
 

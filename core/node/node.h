@@ -72,6 +72,7 @@ struct log_piece {
 
 struct event {
 	enum event_type type;
+	bool more; /* another one follows at once: what can wait for it may */
 	uint64_t batch_seq;	       /* PERSISTED */
 	const struct request *request; /* REQUEST; for the call */
 	uint64_t request_id; /* REQUEST_GONE, STREAM_FULL, STREAM_DRAINED */

@@ -117,6 +117,7 @@ struct sent_batch {
 struct node {
 	enum life life;
 	struct now now;
+	uint32_t waited; /* events since settle() */
 	uint64_t rand_state;
 	struct arena config_arena;
 	const char *version, *root_dir, *runtime, *egress_subnet;

@@ -12,7 +12,7 @@
 #include "test/t.h"
 #include "test/unit/core/node/identity_rows.h"
 
-#define ANSWERS_MAX 64
+#define ANSWERS_MAX 128
 
 struct answer {
 	int status; /* 0: none yet; 1: a stream */
@@ -616,6 +616,57 @@ T(leaving_ends_what_is_followed)
  * The rows of what was applied can be made again from the log: they wait a
  * little for others, and then go by themselves.
  */
+/* The n-th of some requests that came together. */
+static struct answer *
+ask_one_of(const char *name, bool more)
+{
+	struct request r = { .id = ++asked,
+			     .op = OP_SERVICE_CREATE,
+			     .where = OP_AT_NODE,
+			     .target = "",
+			     .api_minor = API_MINOR_MAX };
+	char body[256];
+
+	snprintf(body, sizeof(body),
+		 "{\"Name\":\"%s\",\"TaskTemplate\":{\"ContainerSpec\":"
+		 "{\"Image\":\"x\"}},\"Mode\":{\"Replicated\":{"
+		 "\"Replicas\":0}}}",
+		 name);
+	r.body = body;
+	r.body_len = strlen(body);
+	give(&(struct event){
+		.type = EVENT_REQUEST, .more = more, .request = &r });
+	return &answers[r.id];
+}
+
+T(requests_that_come_together_are_one_batch)
+{
+	struct answer *a, *b;
+
+	start();
+	init();
+	pass(1000);
+	batches = 0;
+	a = ask_one_of("a", true);
+	EQ(batches, 0);
+	b = ask_one_of("b", true);
+	EQ(batches, 0);
+	EQ(ask_one_of("b", false)->status, 0);
+	EQ(batches, 1);
+	EQ(a->status, 0);
+	settle();
+	EQ(a->status, 201);
+	EQ(b->status, 201);
+	EQ(answers[asked].status, 409);
+	/* But nobody waits for a stream of them without end. */
+	batches = 0;
+	for (int i = 0; batches == 0; i++) {
+		OK(i < 100);
+		(void)ask_one_of("c", true);
+	}
+	end();
+}
+
 T(a_change_is_answered_after_one_batch_and_then_all_is_quiet)
 {
 	struct answer *a;
