@@ -5,8 +5,9 @@
  * A write must be one change that is committed by itself, without a read
  * before it. An update of a service needs the version that the last one made,
  * which its answer does not tell; so a writer makes a service without
- * replicas and removes it, and so on. Each is one entry of the log, and a
- * label of twice LOAD_VALUE_LEN makes the mean of both as large as etcd's.
+ * replicas, but with a label, and removes it, and so on. Each is an entry of
+ * the log; with LABEL_LEN as many bytes reach a follower for each write as do
+ * with etcd and LOAD_VALUE_LEN (counted at its interface).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include "test/bench/load.h"
 
 #define ANSWER_MAX 16384
+#define LABEL_LEN (LOAD_VALUE_LEN + 64)
 
 struct swarm_connection {
 	struct connection c;
@@ -30,7 +32,7 @@ struct swarm_connection {
 static void
 begin(struct swarm_connection *s)
 {
-	static char value[2 * LOAD_VALUE_LEN + 1];
+	static char value[LABEL_LEN + 1];
 	char body[1024], request[2048];
 	struct writer *w = s->writer;
 	unsigned long long nth = w->written / 2;
