@@ -244,7 +244,7 @@ T(a_root_says_what_it_is)
 	OK(der_same(facts.subject, facts.issuer));
 	EQ(facts.subject.len, 21);
 	OK(memcmp(facts.subject.p,
-		  "\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x03\x0c\x08"
+		  "\x30\x13\x31\x11\x30\x0f\x06\x03\x55\x04\x03\x13\x08"
 		  "swarm-ca",
 		  21) == 0);
 	EQ(facts.public_key.len, 91);
