@@ -258,6 +258,9 @@ forget_raft(struct node *n)
 	batch_row_delete(b, TABLE_IDENTITY, ROW_MEMBERS);
 	n->applied = n->applied_sent = n->trimmed = 0;
 	n->raft_id = 0;
+	/* What is on its way to the disk is of a raft that is no more. */
+	for (uint32_t i = 0; i < n->sent_count; i++)
+		n->sent[i].raft_seq = n->sent[i].applied = 0;
 }
 
 void
