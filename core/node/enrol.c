@@ -20,6 +20,7 @@
 #define TOO_MANY                                                               \
 	"too many wrong join tokens came from this address: wait a few "       \
 	"seconds"
+#define LEFT "the node left the cluster"
 #define BAD_TOKEN                                                              \
 	"A valid join token is necessary to join this cluster: this one is "   \
 	"mistyped, or was rotated; \"docker swarm join-token\" on a manager "  \
@@ -112,7 +113,9 @@ put_renewed(struct node *n, const struct enrolment *x, struct tx *tx)
 	if (o == NULL || o->role != x->role)
 		return false;
 	to = object_clone(o);
-	to->cert_expiry = x->answer.not_after;
+	/* An older one, from when they were good for longer, may be kept. */
+	if (to->cert_expiry < x->answer.not_after)
+		to->cert_expiry = x->answer.not_after;
 	tx_put(tx, to, o->head.version.index);
 	return true;
 }
@@ -263,6 +266,18 @@ enrol_on_enroll(struct node *n, const struct sender *from,
 	sign(n, x, b->csr);
 }
 
+static bool
+renews(const struct node *n, const char *node_id)
+{
+	list_each (it, &n->enrolments) {
+		struct enrolment *x = container_of(it, struct enrolment, link);
+
+		if (!x->is_new && strcmp(x->node_id, node_id) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 enrol_on_renew(struct node *n, const struct sender *from,
 	       const struct message *m)
@@ -278,6 +293,11 @@ enrol_on_renew(struct node *n, const struct sender *from,
 	}
 	if (!is_acceptable(n, from, m))
 		return;
+	if (renews(n, from->node_id)) {
+		rpc_done(n, from, m->call, -EAGAIN,
+			 "a certificate of this node's is being made already");
+		return;
+	}
 	x = enrolment_new(n, from, m->call);
 	x->role = o->role;
 	memcpy(x->node_id, from->node_id, sizeof(x->node_id));
@@ -319,7 +339,7 @@ put_gone(struct node *n, const struct node_object *o, struct tx *tx)
 	}
 	to = object_clone(o);
 	to->status.state = NODE_DOWN;
-	to->status.message = "the node left the cluster";
+	to->status.message = LEFT;
 	to->down_since = n->now.wall_ns;
 	tx_put(tx, to, o->head.version.index);
 }
@@ -327,10 +347,13 @@ put_gone(struct node *n, const struct node_object *o, struct tx *tx)
 static int
 write_down(struct node *n, const struct node_object *o, struct err *e)
 {
-	struct proposal *p = proposal_new(PROPOSAL_INTERNAL);
 	struct tx tx = { .wall_ns = n->now.wall_ns };
+	struct proposal *p;
 	int r;
 
+	if (o->status.state == NODE_DOWN && str_eq(o->status.message, LEFT))
+		return 0; /* it said so before */
+	p = proposal_new(PROPOSAL_INTERNAL);
 	put_gone(n, o, &tx);
 	r = change_propose(n, &tx, p, e);
 	if (r < 0)

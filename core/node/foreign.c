@@ -126,6 +126,11 @@ forward_on_request(struct node *n, const struct sender *from,
 	const char *why = refusal(n, m);
 	struct request r;
 
+	if (!roles_is_manager(n, from->node_id)) {
+		rpc_done(n, from, m->call, -EACCES,
+			 "this node is not a manager any more");
+		return;
+	}
 	if (why != NULL) {
 		rpc_done(n, from, m->call, -EINVAL, why);
 		return;

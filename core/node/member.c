@@ -295,7 +295,7 @@ forced(struct node *n)
 	buf_printf(&body, "\"%s\"\n", n->node_id);
 	effect_reply(n, n->forcer, 200, &body);
 	buf_fini(&body);
-	n->forcer = 0;
+	n->forcer = n->force_seq = 0;
 	n->forcing = false;
 }
 
@@ -339,7 +339,14 @@ member_force_step(struct node *n)
 	if (!n->forcing)
 		return;
 	if (n->life != LIFE_MEMBER) {
+		request_refuse(n, n->forcer);
+		n->forcer = n->force_seq = 0;
 		n->forcing = false;
+		return;
+	}
+	if (n->force_seq != 0) {
+		if (n->durable_seq >= n->force_seq)
+			forced(n);
 		return;
 	}
 	if (!is_quiet(n))
@@ -349,7 +356,7 @@ member_force_step(struct node *n)
 	n->manager = NULL;
 	consensus_fini(n);
 	raft_again(n);
-	forced(n);
+	n->force_seq = n->batch_seq;
 }
 
 bool

@@ -142,7 +142,8 @@ struct node {
 	bool leave_removing; /* it leaves, and is taken out of the raft */
 	uint64_t leave_until_ms, leave_call;
 	bool forcing;	 /* once the disk has it all */
-	uint64_t forcer; /* who asked for a new cluster by force */
+	uint64_t forcer;    /* who asked for a new cluster by force */
+	uint64_t force_seq; /* the batch that makes it one; 0: not yet */
 	uint64_t election_ms, heartbeat_ms; /* 0: raft's own */
 	struct host_addrs addrs;	    /* of this host; in addrs_arena */
 	struct arena addrs_arena;
@@ -406,6 +407,9 @@ void member_refused(struct node *n, const char *why);
 void member_gone(struct node *n);
 
 /* roles.c */
+/* By the leader's tables; others cannot tell, and say yes. A certificate says
+ * manager for as long as it is good, also when its node is none any more. */
+bool roles_is_manager(const struct node *n, const char *node_id);
 void roles_tx(struct node *n, struct tx *tx);
 void roles_seen(struct node *n, const struct peer_link *l);
 const char *roles_addr(const char *named, const char *seen_ip, struct arena *a);

@@ -17,6 +17,16 @@
 #define JOIN_AGAIN_MS 500
 #define GONE_AGAIN_MS 2000
 
+bool
+roles_is_manager(const struct node *n, const char *node_id)
+{
+	const struct node_object *o =
+		n->manager != NULL ? state_get(n->state, OBJECT_NODE, node_id)
+				   : NULL;
+
+	return n->manager == NULL || (o != NULL && o->role == ROLE_MANAGER);
+}
+
 /* ---- what the leader does --------------------------------------------------
  */
 
@@ -206,6 +216,8 @@ roles_deadline(const struct node *n)
 	if (n->manager == NULL)
 		return n->joining && n->join_call == 0 ? n->join_at_ms
 						       : UINT64_MAX;
+	if (n->forced)
+		return UINT64_MAX; /* once the others are no managers */
 	return n->roles_dirty ? n->now.mono_ms : n->roles_at_ms;
 }
 
@@ -385,6 +397,8 @@ roles_leave(struct node *n, const char *node_id, struct err *e)
 			       "without this manager %u of the others answer, "
 			       "and it takes %u to agree",
 			       left, needed);
+	if (o->spec.role == ROLE_WORKER)
+		return 0; /* it said so before */
 	to = object_clone(o);
 	to->spec.role = ROLE_WORKER;
 	tx_put(&tx, to, o->head.version.index);
@@ -394,22 +408,4 @@ roles_leave(struct node *n, const char *node_id, struct err *e)
 		proposal_free(n, p);
 	tx_fini(&tx);
 	return r;
-}
-
-__attribute__((weak)) void
-member_joined(struct node *n)
-{
-	n->manager_dirty = true;
-}
-
-__attribute__((weak)) void
-member_refused(struct node *n, const char *why)
-{
-	(void)n, (void)why;
-}
-
-__attribute__((weak)) void
-member_gone(struct node *n)
-{
-	n->manager_dirty = true;
 }

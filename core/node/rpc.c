@@ -426,6 +426,15 @@ relay_in(struct node *n, const struct sender *from, const struct relay_body *r)
 	arena_fini(&a);
 }
 
+/* Who is no manager any more speaks for itself only. */
+static bool
+may_vouch(const struct node *n, const struct sender *from,
+	  const struct relay_body *r)
+{
+	return roles_is_manager(n, from->node_id) ||
+	       str_eq(r->node_id, from->node_id);
+}
+
 static void
 on_relay(struct node *n, const struct sender *from, const struct message *m)
 {
@@ -434,8 +443,10 @@ on_relay(struct node *n, const struct sender *from, const struct message *m)
 	if (r->gone)
 		rpc_route_down(
 			n, &(struct route){ from->route.link, true, r->route });
-	else if (r->trust != 0)
+	else if (r->trust != 0 && may_vouch(n, from, r))
 		relay_in(n, from, r);
+	else if (r->trust != 0)
+		return;
 	else
 		relay_back(n, from, r);
 }

@@ -74,6 +74,18 @@ T(a_message_that_is_too_long_to_be_handed_on_is_refused)
 	hosts_end();
 }
 
+static struct answer *
+set_role(size_t at, size_t of, const char *role)
+{
+	char body[128], query[64];
+
+	snprintf(body, sizeof(body),
+		 "{\"Role\":\"%s\",\"Availability\":\"active\"}", role);
+	snprintf(query, sizeof(query), "version=%llu",
+		 (unsigned long long)node_at(at, of)->head.version.index);
+	return ask(at, OP_NODE_UPDATE, hosts[of].node->node_id, body, query);
+}
+
 /* The leader writes what workers say into the log, and the log takes only so
  * much at once. */
 T(a_worker_that_says_too_much_of_itself_stops_nobody_else)
@@ -156,6 +168,76 @@ T(a_worker_does_not_say_where_a_manager_is)
 	hosts_end();
 }
 
+/* It kept its old certificate, which says manager still. */
+T(a_manager_that_was_demoted_asks_for_nothing)
+{
+	struct request_body body = { .op = OP_SERVICE_CREATE,
+				     .key = "k1",
+				     .body = { (const uint8_t *)service,
+					       sizeof(service) - 1 } };
+	struct message m = { .kind = MESSAGE_REQUEST,
+			     .call = 3,
+			     .request = &body };
+	struct relay_body relayed = { .trust = LINK_VERIFIED, .manager = true };
+	struct message leave = { .kind = MESSAGE_LEAVE, .call = 4 };
+	struct buf packed = { 0 };
+	const char *old;
+	uint64_t link;
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	join(2, 0, false);
+	pass(20000);
+	OK(node_is_leader(hosts[0].node));
+	old = hosts[1].chain;
+	set_role(0, 1, "worker");
+	pass(20000);
+	OK(is(1, "active/worker"));
+	EQ(node_at(0, 2)->status.state, NODE_READY);
+	hosts[1].chain = old;
+	link = knock(1, 0);
+	OK(peers_find(hosts[0].node, link)->is_manager);
+	say(0, link, &m);
+	EQ(state_count(node_state(hosts[0].node), OBJECT_SERVICE), 0);
+	message_pack(&leave, &packed);
+	relayed.node_id = hosts[2].node->node_id;
+	relayed.message = (struct bytes){ (uint8_t *)packed.p, packed.len };
+	say(0, link,
+	    &(struct message){ .kind = MESSAGE_RELAY, .relay = &relayed });
+	EQ(node_at(0, 2)->status.state, NODE_READY);
+	buf_fini(&packed);
+	hosts_end();
+}
+
+T(a_node_that_asks_for_many_things_gets_one_at_a_time)
+{
+	uint8_t csr[] = "csr";
+	struct enroll_body body = { .csr = { csr, sizeof(csr) } };
+	uint64_t link, last;
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, false);
+	pass(1000);
+	link = knock(1, 0);
+	hosts[0].mute_trust = true;
+	for (uint64_t i = 1; i < 300; i++)
+		say(0, link,
+		    &(struct message){ .kind = MESSAGE_RENEW,
+				       .call = i,
+				       .enroll = &body });
+	EQ(hosts[0].node->enrolment_count, 1);
+	say(0, link, &(struct message){ .kind = MESSAGE_LEAVE, .call = 1 });
+	last = raft_last_index(hosts[0].node->raft);
+	for (int i = 0; i < 10; i++)
+		say(0, link,
+		    &(struct message){ .kind = MESSAGE_LEAVE, .call = 1 });
+	EQ(raft_last_index(hosts[0].node->raft), last);
+	hosts_end();
+}
+
 T(one_node_holds_only_so_many_links)
 {
 	size_t open = 0;
@@ -234,5 +316,32 @@ T(who_has_no_certificate_and_no_session_waits_without_spinning)
 	    &(struct message){ .kind = MESSAGE_SESSION_LOST });
 	pass(1000); /* see stuck() */
 	EQ(hosts[1].node->session->phase, SESSION_NONE);
+	hosts_end();
+}
+
+T(a_cluster_by_force_is_answered_once_it_is_on_the_disk)
+{
+	struct request r = { .id = ++asked,
+			     .op = OP_SWARM_INIT,
+			     .where = OP_AT_NODE,
+			     .body = "{\"ForceNewCluster\":true}",
+			     .body_len = 24,
+			     .api_minor = API_MINOR_MAX };
+	struct answer *a = &answers[r.id];
+
+	hosts_begin(2);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	down(1);
+	pass(5000);
+	OK(!node_is_leader(hosts[0].node));
+	r.id = ++asked;
+	a = &answers[asked];
+	give(&hosts[0],
+	     &(struct event){ .type = EVENT_REQUEST, .request = &r });
+	EQ(a->status, 0);
+	settle();
+	EQ(a->status, 200);
 	hosts_end();
 }
