@@ -16,6 +16,8 @@
 	"for the following reasons: "
 #define CUT "the manager that sent this is not the leader any more: ask again"
 #define REASONS_MAX 4096 /* bytes */
+/* More than one piece: a node may send what it has begun. */
+#define ROOM_SLACK 1048576
 
 /* One node's share of a read. */
 struct log_part {
@@ -24,6 +26,7 @@ struct log_part {
 	uint64_t stream;    /* as asked for; 0: it is not, or no more */
 	struct route route; /* that it was asked by */
 	uint64_t owed;	    /* bytes taken and not told */
+	uint64_t room;	    /* bytes that may come */
 	bool finished;	    /* it had no more to come */
 };
 
@@ -214,6 +217,7 @@ ask(struct node *n, struct log_read *r, struct log_part *p,
 		}
 		p->stream = rand_next(&n->rand_state) | 1;
 		p->owed = 0;
+		p->room = credit_each(r) + ROOM_SLACK;
 	}
 	send_wishes(n, r, p, v, found);
 }
@@ -388,8 +392,21 @@ taken(struct node *n, struct log_part *p, uint64_t bytes)
 {
 	struct logs_body body = { .credit = bytes };
 
-	if (bytes > 0 && p->stream != 0)
-		send_to(n, p, MESSAGE_MORE, &body);
+	if (bytes == 0 || p->stream == 0)
+		return;
+	p->room += bytes;
+	send_to(n, p, MESSAGE_MORE, &body);
+}
+
+/* It would fill the memory of whoever reads slowly. */
+static void
+part_cut(struct node *n, struct log_read *r, struct log_part *p)
+{
+	note_why(n, r, p->node_id, "sends more than it may");
+	send_to(n, p, MESSAGE_LOGS_STOP, &(struct logs_body){});
+	p->stream = 0;
+	p->finished = true;
+	look(n, r);
 }
 
 void
@@ -408,6 +425,11 @@ logs_on_piece(struct node *n, const struct sender *from,
 						    .logs = &stop });
 		return;
 	}
+	if (b->piece.len > p->room) {
+		part_cut(n, r, p);
+		return;
+	}
+	p->room -= b->piece.len;
 	if (b->piece.len > 0)
 		effect_stream(n, r->request_id,
 			      r->raw ? STREAM_RAW : STREAM_FRAMES, b->piece.p,

@@ -101,6 +101,28 @@ T(a_client_that_does_not_read_stops_the_nodes_and_nothing_is_lost)
 	hosts_end();
 }
 
+/* A hostile one does not mind that it has no credit. */
+T(a_node_that_sends_more_than_it_may_is_cut_off)
+{
+	char *text = mem_new(100001);
+	struct answer *a;
+
+	memset(text, 'x', 100000);
+	cluster(2);
+	a = logs(0, false);
+	room(0, asked, false);
+	for (size_t i = 0; i < 50; i++)
+		driver_says(1, text, false);
+	OK(a->body.len <= 2 << 20);
+	OK(!a->ended);
+	driver_says(0, "", true);
+	OK(a->ended);
+	buf_drop(&a->body, a->body.len - 100);
+	OK(says(a, "sends more than it may"));
+	mem_free(text);
+	hosts_end();
+}
+
 T(a_node_that_is_not_there_is_named_at_the_end)
 {
 	struct answer *a;
