@@ -237,6 +237,7 @@ member_end_consensus(struct node *n)
 	change_lost(n);
 	manager_free(n->manager);
 	n->manager = NULL;
+	dispatch_office(n);
 	consensus_fini(n);
 	n->joining = n->gone = false;
 	n->gone_at_ms = 0;

@@ -293,7 +293,11 @@ install(struct node *n, const struct raft_piece *piece)
 {
 	struct snapshot_sink *k = n->snapshot_sink;
 
+	/* It may have led until this very message. */
+	member_office(n);
+	dispatch_office(n);
 	check(n->manager == NULL);
+	check(n->dispatcher == NULL);
 	if (k->in.len > 0 || !k->has_entry || state_cluster(k->state) == NULL) {
 		raft_snapshot_abort(n->raft);
 		return;

@@ -345,3 +345,50 @@ T(a_cluster_by_force_is_answered_once_it_is_on_the_disk)
 	EQ(a->status, 200);
 	hosts_end();
 }
+
+static void
+put_record(struct buf *out, uint8_t kind, const void *p, size_t len)
+{
+	buf_putc(out, (char)kind);
+	for (int shift = 24; shift >= 0; shift -= 8)
+		buf_putc(out, (char)(len >> shift));
+	buf_put(out, p, len);
+}
+
+/* It was stopped for a while, and has not noticed yet that another one leads:
+ * the first that it hears is all that there is, in one piece. */
+T(a_leader_that_wakes_up_to_a_snapshot_takes_it)
+{
+	uint8_t members[RAFT_MEMBERS_PACKED_MAX], entry[9] = { 0 };
+	struct raft_body b = { .type = RAFT_SNAPSHOT, .done = true };
+	struct buf data = { 0 }, object = { 0 };
+	const struct raft *raft;
+
+	hosts_begin(3);
+	init(0);
+	join(1, 0, true);
+	pass(3000);
+	join(2, 0, true);
+	pass(5000);
+	OK(node_is_leader(hosts[0].node));
+	raft = hosts[0].node->raft;
+	b.from = hosts[1].node->raft_id;
+	b.to = hosts[0].node->raft_id;
+	b.term = b.index_term = raft_term(raft) + 1;
+	b.index = raft_last_index(raft) + 100;
+	b.members.p = members;
+	b.members.len = raft_members_pack(raft_members(raft), members);
+	entry[7] = (uint8_t)b.term;
+	entry[8] = RAFT_NOOP;
+	put_record(&data, 255, entry, sizeof(entry));
+	object_pack(&cluster_at(0)->head, &object);
+	put_record(&data, OBJECT_CLUSTER, object.p, object.len);
+	b.data = (struct bytes){ (uint8_t *)data.p, data.len };
+	say(0, knock(1, 0),
+	    &(struct message){ .kind = MESSAGE_RAFT, .raft = &b });
+	OK(!node_is_leader(hosts[0].node));
+	EQ(hosts[0].node->applied, b.index);
+	buf_fini(&object);
+	buf_fini(&data);
+	hosts_end();
+}
