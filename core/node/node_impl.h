@@ -141,7 +141,7 @@ struct node {
 	uint64_t ca_next_ms; /* see ca_step() */
 	bool leave_removing; /* it leaves, and is taken out of the raft */
 	uint64_t leave_until_ms, leave_call;
-	bool forcing;	 /* once the disk has it all */
+	bool forcing;	    /* once the disk has it all */
 	uint64_t forcer;    /* who asked for a new cluster by force */
 	uint64_t force_seq; /* the batch that makes it one; 0: not yet */
 	uint64_t election_ms, heartbeat_ms; /* 0: raft's own */
