@@ -174,6 +174,7 @@ dispatcher_new(const struct state *state, uint64_t *rand_state,
 	d->rand_state = rand_state;
 	d->node_id = mem_strdup(node_id);
 	d->period_ms = period_of(state);
+	d->began_ms = now.mono_ms;
 	map_init(&d->index, rand_next(rand_state));
 	list_init(&d->busy);
 	list_init(&d->newsy);
@@ -533,6 +534,8 @@ dispatcher_liveness(struct dispatcher *d, const char *node_id, enum liveness l,
 		until = w->asked_ms + DISPATCHER_ANSWER_MS;
 	else if (w->heard_ms != 0)
 		until = now.mono_ms; /* its link is gone, too */
+	else /* it may still look for the one who leads now */
+		until = max_u64(until, d->began_ms + DISPATCHER_COME_MS);
 	set_due(d, w, min_u64(w->due_ms, until));
 }
 

@@ -23,6 +23,7 @@
 #define DISPATCHER_RATE_MS 8000
 #define DISPATCHER_AGAIN_MS 300	  /* between two over one route */
 #define DISPATCHER_ANSWER_MS 1000 /* for a node that others give up */
+#define DISPATCHER_COME_MS 3000	  /* for all to come to a new leader */
 #define DISPATCHER_ORPHAN_MS UINT64_C(86400000) /* down for so long */
 #define DISPATCHER_REPORTS_MAX 8192 /* messages with statuses that wait */
 #define DISPATCHER_REPORTS_EACH 16  /* and of one node */

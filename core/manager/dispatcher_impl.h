@@ -80,7 +80,7 @@ struct dispatcher {
 	const struct state *state;
 	uint64_t *rand_state;
 	char *node_id;
-	uint64_t period_ms;
+	uint64_t period_ms, began_ms;
 	struct map index; /* node id -> worker */
 	struct worker **heap;
 	size_t count, cap, session_count;

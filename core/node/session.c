@@ -246,6 +246,7 @@ leave_manager(struct node *n, struct session *s)
 static void
 refused(struct node *n, struct session *s)
 {
+	s->wait_ms = min_u64(s->wait_ms, HOLD_MS); /* one may lead soon */
 	if (++s->refused >= REFUSED_MAX)
 		leave_manager(n, s);
 	else

@@ -657,6 +657,22 @@ T(a_dead_node_without_a_link_is_down_now)
 	end();
 }
 
+/* After all were restarted, a worker's gossip is closed until it finds us. */
+T(who_has_not_come_to_a_new_leader_has_three_seconds)
+{
+	start();
+	pass(500);
+	dispatcher_liveness(w.d, "w1", LIVENESS_DEAD, w.now);
+	dispatcher_liveness(w.d, "w2", LIVENESS_DEAD, w.now);
+	pass(DISPATCHER_COME_MS - 501);
+	EQ(state_of("w1"), NODE_READY);
+	ask("w1", 3);
+	pass(1);
+	EQ(state_of("w1"), NODE_READY);
+	EQ(state_of("w2"), NODE_DOWN);
+	end();
+}
+
 /* ---- assignments --------------------------------------------------------- */
 
 T(changes_are_sent_once_and_statuses_are_not)
