@@ -225,13 +225,14 @@ cluster_put_join(struct cli *cli, const char *node_id, const char *role,
 {
 	bool manager = str_eq(role, "manager");
 	json_t *node = NULL, *swarm = NULL;
-	int r = cli_get(cli,
-			arena_printf(&cli->arena, "/nodes/%s",
-				     cli_escape(cli, node_id)),
-			&node, e);
+	int r = cli_get(cli, "/swarm", &swarm, e);
 
+	/* Only of a manager is it known which node it is. */
 	if (r == 0)
-		r = cli_get(cli, "/swarm", &swarm, e);
+		r = cli_get(cli,
+			    arena_printf(&cli->arena, "/nodes/%s",
+					 cli_escape(cli, node_id)),
+			    &node, e);
 	if (r == 0) {
 		const char *addr = tree_str(node, "ManagerStatus.Addr");
 		const char *token =

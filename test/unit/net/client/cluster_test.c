@@ -92,7 +92,7 @@ static const struct fake_answer auto_locked[] = { COMMON(LOCKED) };
 	"POST /swarm/init {" place ",\"Spec\":" spec ",\"DataPathPort\":" port \
 	",\"ForceNewCluster\":" force ",\"AutoLockManagers\":" lock            \
 	",\"DefaultAddrPool\":[" pools "],\"SubnetSize\":" size "}\n"          \
-	"GET /nodes/" ID " \nGET /swarm \n"
+	"GET /swarm \nGET /nodes/" ID " \n"
 #define PLACE(listen, advertise, path, how)                                    \
 	"\"ListenAddr\":\"" listen "\",\"AdvertiseAddr\":\"" advertise         \
 	"\",\"DataPathAddr\":\"" path "\",\"Availability\":\"" how "\""
