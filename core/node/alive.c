@@ -31,7 +31,6 @@ struct alive {
 	uint8_t told_keys[KEYS_MAX * KEY_LEN];
 	size_t told_key_count;
 	uint64_t key_order;	   /* for a new key; 0: none is on its way */
-	const struct state *state; /* that was looked at */
 	bool dirty;
 	uint64_t looked_ms;
 };
@@ -230,7 +229,6 @@ look(struct node *n)
 	struct gossip_member *v = a->told;
 
 	a->dirty = false;
-	a->state = n->state;
 	a->looked_ms = n->now.mono_ms;
 	if (n->life == LIFE_MEMBER)
 		v = members_of_tables(n, &count);
@@ -339,7 +337,6 @@ alive_step(struct node *n)
 		return;
 	}
 	a = alive_of(n);
-	a->dirty |= a->state != n->state;
 	if (look_at_ms(n) <= n->now.mono_ms)
 		look(n);
 	rotate(n);
@@ -387,6 +384,13 @@ concerns_gossip(const struct change *c)
 		return c->type == OBJECT_CLUSTER;
 	return x == NULL || y == NULL || x->gossip_port != y->gossip_port ||
 	       !str_eq(x->status.addr, y->status.addr);
+}
+
+void
+alive_reset(struct node *n)
+{
+	if (n->alive != NULL)
+		n->alive->dirty = true;
 }
 
 void

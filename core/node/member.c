@@ -226,6 +226,7 @@ member_become_manager(struct node *n)
 	n->raft = raft_new(&config, n->now.mono_ms);
 	n->state = state_new(rand_next(&n->rand_state));
 	n->life = LIFE_MEMBER;
+	alive_reset(n);
 	peers_close_all(n); /* others took them for a worker's */
 	identity_listen(n);
 	consensus_join(n);
@@ -246,6 +247,7 @@ member_end_consensus(struct node *n)
 	state_free(n->state);
 	n->state = NULL;
 	watch_leave(n);
+	alive_reset(n);
 }
 
 /* Nothing that only managers may know stays on the disk (S25). */

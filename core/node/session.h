@@ -72,6 +72,7 @@ void dispatch_left(struct node *n, const char *node_id);
  */
 
 void alive_step(struct node *n);
+void alive_reset(struct node *n); /* the tables are others */
 void alive_changes(struct node *n, const struct changes *changes);
 void alive_settings(struct node *n, const struct settings_body *s);
 void alive_packet(struct node *n, const struct gossip_packet *p);

@@ -310,6 +310,7 @@ install(struct node *n, const struct raft_piece *piece)
 	n->applied = piece->index;
 	store_state(n, &piece->members);
 	watch_reset(n);
+	alive_reset(n);
 	n->manager_dirty = true;
 }
 
