@@ -124,7 +124,9 @@ unit: $(UNIT)
 
 # ---- the simulator: make sim SEEDS=n ----
 SEEDS = 2000
-SIM_WRAP = raft_propose raft_msg_next
+SIM_WRAP = raft_new raft_propose raft_msg_next raft_send_held raft_on_vote \
+	raft_quorum_match raft_log_term raft_persisted raft_write_next \
+	raft_propose_change raft_read_next batch_row_put effect_order
 SIM_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard test/sim/*.c))
 $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
 	$(call say,ld $@)
@@ -132,7 +134,9 @@ $(B)/test/sim/sim: $(SIM_OBJS) $(call libs,$(CORE))
 		$(SIM_WRAP:%=-Wl,--wrap=%) -Wl,--start-group \
 		$(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 sim: $(B)/test/sim/sim
-	$(B)/test/sim/sim 1 $(SEEDS)
+	test/sim/run $< $(SEEDS)
+sim-planted: $(B)/test/sim/sim
+	$< planted
 
 # ---- what a batch of the store costs: $(B)/test/bench/store DIR ----
 $(B)/test/bench/store: $(B)/test/bench/store.o \
@@ -212,6 +216,6 @@ install: swarm
 	./swarm completion bash \
 		>$(DESTDIR)/usr/share/bash-completion/completions/swarm
 
-.PHONY: all deps unit build-unit lint print-uses clean sim fuzz build-fuzz \
-	test demo bench bench-sched bench-tools install
+.PHONY: all deps unit build-unit lint print-uses clean sim sim-planted fuzz \
+	build-fuzz test demo bench bench-sched bench-tools install
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -78,6 +78,20 @@ is_member(const struct host *h, uint64_t raft_id)
 }
 
 static bool
+is_there(const struct world *w, const char *node_id)
+{
+	for (int i = 0; i < w->host_count; i++) {
+		const struct batch_row *row =
+			disk_row(&w->hosts[i].disk, TABLE_IDENTITY, ROW_NODE);
+
+		if (!w->hosts[i].gone && row != NULL && row->len == ID_LEN &&
+		    memcmp(row->value, node_id, ID_LEN) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
 is_intact(const struct world *w, uint64_t raft_id, const struct host *but)
 {
 	for (int i = 0; i < w->host_count; i++) {
@@ -173,8 +187,8 @@ on_answer(struct world *w, void *ctx, uint64_t arg, const struct answer *a)
 
 	(void)w, (void)arg;
 	h->question = 0;
-	if (a->status < 200 || a->status >= 300)
-		h->doomed = false;
+	if (a->status >= 400)
+		h->doomed = false; /* it was refused */
 }
 
 static void
@@ -373,6 +387,32 @@ look_at_leaving(struct world *w)
 	w->leaving = h->doomed = false;
 }
 
+static void demote(struct host *via, const struct node_object *o);
+static void remove_node(struct host *via, const char *id);
+
+/* What is left in the tables of nodes that lost their disk, or left. */
+static void
+clean_up(struct world *w)
+{
+	struct host *leader = admin_leader(w);
+	const struct state *s;
+
+	if (leader == NULL || leader->question != 0 || dice(w, 6) != 0)
+		return;
+	s = node_state(leader->node);
+	for (size_t i = 0; i < state_count(s, OBJECT_NODE); i++) {
+		const struct node_object *o = state_at(s, OBJECT_NODE, i);
+
+		if (o->status.state != NODE_DOWN || is_there(w, o->head.id))
+			continue;
+		if (o->spec.role == ROLE_MANAGER)
+			demote(leader, o);
+		else if (o->role == ROLE_WORKER)
+			remove_node(leader, o->head.id);
+		return;
+	}
+}
+
 static void
 on_look(struct world *w, void *ctx, uint64_t arg)
 {
@@ -381,6 +421,7 @@ on_look(struct world *w, void *ctx, uint64_t arg)
 	for (int i = 0; i < w->host_count && !w->failed; i++)
 		if (w->calm || dice(w, 3) == 0)
 			see_to(&w->hosts[i]);
+	clean_up(w);
 	world_at(w, NULL, w->us + 100 * US_PER_MS + dice(w, 500 * US_PER_MS),
 		 on_look, NULL, 0);
 }
@@ -438,6 +479,23 @@ update_node(struct host *via, const struct node_object *o, int role,
 		 "{\"Role\":\"%s\",\"Availability\":\"%s\"}",
 		 enum_name(&node_role_names, role),
 		 enum_name(&node_availability_names, availability));
+	do_ask(via, &q);
+}
+
+static void
+demote(struct host *via, const struct node_object *o)
+{
+	update_node(via, o, ROLE_WORKER, o->spec.availability);
+}
+
+static void
+remove_node(struct host *via, const char *id)
+{
+	struct question q = { .op = OP_NODE_REMOVE,
+			      .target = id,
+			      .query = { { "force", "1" } },
+			      .query_count = 1 };
+
 	do_ask(via, &q);
 }
 

@@ -249,10 +249,17 @@ check_commit(struct host *h)
 			   h->name, v->commit, commit);
 	for (uint64_t i = v->commit + 1; i <= commit && !h->w->failed; i++)
 		check_entry(h, i);
+	e = raft_entry_at(h->node->raft, commit);
+	/* A leader commits by counting entries of its own term. */
+	if (commit > v->commit && e != NULL && v->role == RAFT_LEADER &&
+	    v->term == raft_term(h->node->raft) && e->term != v->term)
+		world_fail(h->w,
+			   "%s leads in term %" PRIu64
+			   " and commits an entry of term %" PRIu64,
+			   h->name, v->term, e->term);
 	v->commit = commit;
 	if (commit <= view->committed)
 		return;
-	e = raft_entry_at(h->node->raft, commit);
 	if (e != NULL)
 		check_quorum(h, commit, e->term);
 	view->committed = commit;

@@ -166,11 +166,11 @@ on_again(struct world *w, void *ctx, uint64_t arg)
 	if (!c->busy)
 		return;
 	c->tries++;
-	if (host_answers(h)) {
+	if (host_answers(h) && !w->leaving && c->record != SIZE_MAX) {
 		send(w, c, h);
 		return;
 	}
-	if (c->tries > 6) {
+	if (c->tries > 6 || c->record == SIZE_MAX) {
 		record_end(w, c->service, c->record, OP_UNKNOWN);
 		c->busy = false;
 		pause_then_turn(w, c);

@@ -106,6 +106,8 @@ plan_make(struct world *w, struct plan *p)
 		p->heartbeat_ms = p->election_ms / 4;
 	}
 	p->refuse_large = dice(w, 2) == 0;
+	if (dice(w, 2) == 0)
+		p->slack = 1 + dice(w, 30);
 	p->drift = dice(w, 4) == 0;
 	p->after_forming = dice(w, 3) != 0;
 }

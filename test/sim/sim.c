@@ -2,11 +2,15 @@
  * sim.c - sim SEED COUNT [trace]: COUNT worlds from SEED on. A world is chaos
  * for a while, then calm, and then all must come to rest as it was asked for.
  * One of a hundred is run twice: the same seed must give the same history.
+ *
+ * sim planted: with each bug of planted.c in turn, worlds until it is found.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "core/base/check.h"
 #include "core/base/mem.h"
@@ -16,6 +20,7 @@
 #define FORMING_S 60
 #define CALM_S 240
 #define LOOK_MS 250
+#define PLANTED_SEEDS 1000
 #define IDLE_S 20
 #define WAKEUPS_MAX 60 /* a second, of one node of a cluster that is idle */
 
@@ -210,29 +215,86 @@ run_seed(uint64_t seed, bool trace, struct sums *sum)
 	return false;
 }
 
-int
-main(int argc, char **argv)
+static void
+say_sums(const struct sums *s)
 {
-	uint64_t seed = 1, count = 100;
+	printf("sim: %llu steps, %llu s, %llu crashes, %llu links, %llu "
+	       "leaders, %llu changes acknowledged\n",
+	       (unsigned long long)s->steps, (unsigned long long)s->seconds,
+	       (unsigned long long)s->crashes, (unsigned long long)s->links,
+	       (unsigned long long)s->leaders, (unsigned long long)s->acked);
+	printf("%llu passed, %llu failed\n", (unsigned long long)s->passed,
+	       (unsigned long long)s->failed);
+}
+
+static int
+run_seeds(uint64_t seed, uint64_t count, bool trace)
+{
 	struct sums sum = { 0 };
 
-	if ((argc > 1 && !str_to_u64(argv[1], &seed)) ||
-	    (argc > 2 && !str_to_u64(argv[2], &count)) || argc > 4) {
-		fprintf(stderr, "usage: sim [SEED [COUNT [trace]]]\n");
-		return 2;
-	}
 	for (uint64_t i = 0; i < count; i++) {
-		bool fine = run_seed(seed + i, argc == 4, &sum);
+		bool fine = run_seed(seed + i, trace, &sum);
 
 		sum.passed += fine;
 		sum.failed += !fine;
 	}
-	printf("sim: %llu steps, %llu s, %llu crashes, %llu links, %llu "
-	       "leaders, %llu changes acknowledged\n",
-	       (unsigned long long)sum.steps, (unsigned long long)sum.seconds,
-	       (unsigned long long)sum.crashes, (unsigned long long)sum.links,
-	       (unsigned long long)sum.leaders, (unsigned long long)sum.acked);
-	printf("%llu passed, %llu failed\n", (unsigned long long)sum.passed,
-	       (unsigned long long)sum.failed);
+	say_sums(&sum);
 	return sum.failed != 0;
+}
+
+/* ---- planted bugs
+ * -------------------------------------------------------------- */
+
+/* In a process of its own: a check of core's that fails finds it as well. */
+static bool
+find_bug(enum bug b)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		struct sums unused = { 0 };
+		bool fine = true;
+
+		planted_bug = b;
+		printf("planted: %s: ", planted_name(b));
+		fflush(stdout);
+		dup2(STDOUT_FILENO, STDERR_FILENO);
+		for (uint64_t seed = 1; fine && seed <= PLANTED_SEEDS; seed++)
+			(void)run(seed, false, &unused, &fine);
+		_exit(fine ? 0 : 1);
+	}
+	check(child > 0 && waitpid(child, &status, 0) == child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		printf("not found\n");
+	return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+static int
+run_planted(void)
+{
+	int found = 0;
+
+	for (int b = BUG_NONE + 1; b < BUGS; b++)
+		found += find_bug((enum bug)b);
+	printf("%d passed, %d failed\n", found, BUGS - 1 - found);
+	return found != BUGS - 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t seed = 1, count = 100;
+
+	if (argc == 2 && strcmp(argv[1], "planted") == 0)
+		return run_planted();
+	if ((argc > 1 && !str_to_u64(argv[1], &seed)) ||
+	    (argc > 2 && !str_to_u64(argv[2], &count)) || argc > 4) {
+		fprintf(stderr, "usage: sim [SEED [COUNT [trace]]]\n"
+				"       sim planted\n");
+		return 2;
+	}
+	return run_seeds(seed, count, argc == 4);
 }

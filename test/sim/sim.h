@@ -192,6 +192,7 @@ struct plan {
 	unsigned at_effect;    /* a crash at one of so many effects; 0: none */
 	uint64_t every_ms[FAULTS]; /* on average; 0: never */
 	bool refuse_large;	   /* entries of raft */
+	uint64_t slack;		   /* entries that raft keeps; 0: its own */
 	bool drift;
 	bool after_forming; /* chaos begins when all have joined */
 	bool lose_majority; /* for good: force-new-cluster */
@@ -426,14 +427,15 @@ const char *raft_view_rest(struct world *w, char *why, size_t size);
 
 enum bug {
 	BUG_NONE,
-	BUG_VOTE_FORGOTTEN,
-	BUG_OLD_TERM_COUNTED,
+	BUG_VOTE_SAID,
+	BUG_VOTES_TWICE,
+	BUG_OLD_TERM,
 	BUG_SELF_ACK,
-	BUG_CHANGE_TOO_EARLY,
-	BUG_NUMBERS_IGNORED,
-	BUG_ANYBODYS_STATUS,
-	BUG_SNAPSHOT_EMPTY,
-	BUG_READ_UNCONFIRMED,
+	BUG_EARLY_ACK,
+	BUG_TWO_CHANGES,
+	BUG_SNAPSHOT_ROWS,
+	BUG_READ,
+	BUG_ORDER,
 	BUGS,
 };
 extern enum bug planted_bug;
