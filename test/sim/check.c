@@ -272,6 +272,7 @@ static void
 check_leaving(struct host *h)
 {
 	if (h->node->life == LIFE_LEAVING && h->disk.pending_count == 0 &&
+	    h->node->waited == 0 &&
 	    disk_row(&h->disk, TABLE_IDENTITY, ROW_LEAVING) == NULL)
 		world_fail(h->w,
 			   "%s: the disk does not say that the cluster is "

@@ -399,14 +399,30 @@ on_stopped(struct world *w, void *ctx, uint64_t daemon)
 	host_start_later(h, dice(h->w, 3000));
 }
 
+/* As when another one waits in the daemon's inbox: one comes, now, but others
+ * that are due now may be before it. */
+static bool
+has_more(struct host *h, const struct event *ev)
+{
+	bool more = (ev->type == EVENT_REQUEST || ev->type == EVENT_LINK) &&
+		    dice(h->w, 3) == 0;
+
+	if (more)
+		host_poke(h, EVENT_TICK);
+	return more;
+}
+
 void
 host_give(struct host *h, const struct event *ev)
 {
+	struct event given = *ev;
+
 	if (h->node == NULL || h->w->failed)
 		return;
 	check(h->stopped_until_us == 0);
 	planted_host(h);
-	node_step(h->node, host_now(h), ev);
+	given.more = has_more(h, ev);
+	node_step(h->node, host_now(h), &given);
 	host_drain(h);
 	if (h->node == NULL || h->w->failed)
 		return;
