@@ -265,6 +265,15 @@ gossip_members(struct gossip *g, const struct gossip_member *v, size_t count,
 	find_deadline(g);
 }
 
+const char *
+gossip_place(const struct gossip *g, const char *id)
+{
+	uint64_t ref = member_ref(id);
+	const struct member *m = member_find(g, ref);
+
+	return ref == g->self.ref || m == NULL ? NULL : m->addr;
+}
+
 enum gossip_state
 gossip_state(const struct gossip *g, const char *id)
 {

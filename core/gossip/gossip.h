@@ -77,6 +77,10 @@ struct gossip_out {
 /* Drain after each call above (it is checked); valid until the next one. */
 bool gossip_next(struct gossip *g, struct gossip_out *ret);
 
+/* Where a member was heard last, else told to be; NULL: nobody is called so,
+ * or this node is. Valid until the next call. */
+const char *gossip_place(const struct gossip *g, const char *id);
+
 /* GOSSIP_DEAD for who does not exist. */
 enum gossip_state gossip_state(const struct gossip *g, const char *id);
 

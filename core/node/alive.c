@@ -111,6 +111,19 @@ drain(struct node *n)
 	}
 }
 
+bool
+alive_host(const struct node *n, const char *node_id, char ret[LINK_ADDR_MAX])
+{
+	const struct gossip *g = n->alive != NULL ? n->alive->gossip : NULL;
+	const char *addr = g != NULL ? gossip_place(g, node_id) : NULL;
+	const char *port = addr != NULL ? strrchr(addr, ':') : NULL;
+
+	if (port == NULL)
+		return false;
+	snprintf(ret, LINK_ADDR_MAX, "%.*s", (int)(port - addr), addr);
+	return true;
+}
+
 /* ---- who they are -------------------------------------------------------- */
 
 static bool

@@ -337,17 +337,37 @@ ask(struct node *n, struct session *s, const struct session_way *way)
 		       (void *)(uintptr_t)s->attempt);
 }
 
+/* Where the cluster says that it is, and in turn where gossip heard it: all
+ * managers may have moved at once, and then nobody else can tell. */
+static void
+place_of(const struct node *n, const struct session *s,
+	 const struct peer_addr *m, char ret[LINK_ADDR_MAX])
+{
+	const char *port = strrchr(m->addr, ':');
+	size_t len;
+
+	if (s->attempt % 2 == 0 || port == NULL ||
+	    !alive_host(n, str_or(m->node_id, ""), ret)) {
+		snprintf(ret, LINK_ADDR_MAX, "%s", m->addr);
+		return;
+	}
+	len = strlen(ret);
+	snprintf(ret + len, LINK_ADDR_MAX - len, "%s", port);
+}
+
 static void
 dial(struct node *n, struct session *s)
 {
 	const struct peer_addr *m = choose(n, s);
+	char addr[LINK_ADDR_MAX];
 
 	if (m == NULL || str_empty(m->addr)) {
 		lose(n, s);
 		return;
 	}
 	snprintf(s->manager, sizeof(s->manager), "%s", str_or(m->node_id, ""));
-	n->session_link = peers_dial(n, USE_SESSION, m->addr, NULL)->id;
+	place_of(n, s, m, addr);
+	n->session_link = peers_dial(n, USE_SESSION, addr, NULL)->id;
 	s->phase = SESSION_DIALLING;
 	s->until_ms = n->now.mono_ms + DIAL_MS;
 }

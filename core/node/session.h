@@ -76,6 +76,9 @@ void alive_reset(struct node *n); /* the tables are others */
 void alive_changes(struct node *n, const struct changes *changes);
 void alive_settings(struct node *n, const struct settings_body *s);
 void alive_packet(struct node *n, const struct gossip_packet *p);
+/* The host that a node was heard at last, as in HOST:PORT; false: unknown. */
+bool alive_host(const struct node *n, const char *node_id,
+		char ret[LINK_ADDR_MAX]);
 /* What gossip thinks of the nodes now, for a dispatcher that begins. */
 void alive_tell(struct node *n);
 /* False: it does not answer, as far as is known. */

@@ -186,6 +186,20 @@ def test_addresses_change():
         check(pids(c.leader()) == before, "no task was touched")
 
 
+def test_the_only_manager_gets_another_address():
+    """Nobody can tell its workers but itself: gossip hears it there."""
+    with Cluster(managers=1, workers=2) as c:
+        m = c.hosts[0]
+        on_workers(m)
+        before = pids(m)
+        m.renumber("10.9.0.101")
+        create(m, "--constraint", "node.role==worker", "--replicas", "4",
+               name="later")
+        m.wait_running("later", 4)
+        c.wait_ready()
+        check(pids(m) == before, "no task was touched")
+
+
 def test_the_disk_of_a_manager_is_full():
     """A follower's: writes go on. The leader's: another leads, and writes go
     on. Each says why in its log, and is a member again when there is space."""

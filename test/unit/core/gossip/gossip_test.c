@@ -320,6 +320,8 @@ T(who_starts_late_learns_who_is_dead)
 
 T(a_member_that_moved_is_found_without_being_told)
 {
+	char addr[GOSSIP_ADDR_MAX];
+
 	for (uint64_t seed = 1; seed <= SEEDS / 4 + 1; seed++) {
 		struct net n;
 
@@ -328,6 +330,8 @@ T(a_member_that_moved_is_found_without_being_told)
 		n.hosts[2].addr_index = 1000;
 		net_run(&n, 30000);
 		EQ(n.dead_said, 0);
+		net_addr(1000, addr);
+		EQ_STR(gossip_place(n.hosts[0].g, n.hosts[2].id), addr);
 		n.suspect_said = 0;
 		net_run(&n, 10000);
 		EQ(n.suspect_said, 0);
