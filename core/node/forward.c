@@ -39,6 +39,13 @@ request_is_write(enum op op)
 	       op == OP_SERVICE_REBALANCE;
 }
 
+/* Who was removed has no leader for good, and must not go on alone. */
+static const char *
+no_leader(const struct node *n)
+{
+	return n->removed ? IDENTITY_REMOVED : NO_LEADER;
+}
+
 /* ---- waiting ------------------------------------------------------------- */
 
 /*
@@ -143,7 +150,7 @@ give_up(struct node *n, struct waiter *w)
 	} else if (n->life != LIFE_MEMBER) {
 		request_refuse(n, id);
 	} else {
-		effect_error(n, id, 503, NO_LEADER);
+		effect_error(n, id, 503, "%s", no_leader(n));
 	}
 	waiter_free(n, w);
 }
@@ -163,7 +170,7 @@ request_again(struct node *n, uint64_t id, struct waiter *again, bool asked)
 			     "was on its way: it may or may not have been "
 			     "made");
 	} else {
-		effect_error(n, id, 503, NO_LEADER);
+		effect_error(n, id, 503, "%s", no_leader(n));
 	}
 }
 

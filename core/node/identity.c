@@ -221,6 +221,7 @@ identity_forget(struct node *n)
 	identity_listen_stop(n);
 	identity_free(n);
 	n->raft_id = n->session_link = 0;
+	n->removed = false;
 	n->node_id[0] = n->cluster_id[0] = n->manager_addr[0] = '\0';
 	identity_describe(n);
 	trust_tell(n, &(struct trust_order){ .verb = TRUST_FORGET });
@@ -367,6 +368,8 @@ identity_trouble(const struct node *n)
 {
 	const struct identity *i = n->identity;
 
+	if (n->removed)
+		return IDENTITY_REMOVED;
 	return i != NULL && i->trouble[0] != '\0' ? i->trouble : NULL;
 }
 

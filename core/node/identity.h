@@ -69,7 +69,11 @@ void identity_renew(struct node *n);
 /* The manager's port is open, from now on or again (LINK_LISTEN). */
 void identity_listen(struct node *n);
 void identity_listens(struct node *n, const struct link_report *r);
-/* Why it is not; NULL: it is, or is not wanted. */
+/* What is wrong, for people: this node was removed (below), or why the port is
+ * not open; NULL: nothing. */
+#define IDENTITY_REMOVED                                                       \
+	"This node was removed from its swarm: let it leave by force, then "   \
+	"it can join again"
 const char *identity_trouble(const struct node *n);
 
 void identity_listen_stop(struct node *n);

@@ -227,7 +227,8 @@ struct node {
 	bool forced;  /* force-new-cluster: others are not managers any more */
 	bool joining; /* asks to be made a member */
 	uint64_t join_at_ms, join_call;
-	bool gone; /* the others say, or its own log, that it is no member */
+	bool gone;    /* the others say, or its own log, that it is no member */
+	bool removed; /* a manager says so: this node is of no cluster now */
 	uint64_t gone_at_ms; /* when it looks at its log for that again */
 	bool stopping, stopped;
 	uint64_t stop_by_ms;

@@ -276,11 +276,21 @@ to_leader(struct node *n, const struct sender *from, const struct message *m,
 			 "the cluster has no leader at the moment");
 }
 
+/* Who was removed is told, though it did not ask: it could not know. */
 static void
-refuse(struct node *n, struct peer_link *l, const struct sender *from,
-       const struct message *m, const char *why)
+refuse(struct node *n, struct peer_link *l, const struct message *m,
+       const char *why)
 {
-	rpc_done(n, from, m->call, -EACCES, why);
+	bool removed = l->peer.trust != LINK_ANONYMOUS &&
+		       is_removed(n, l->peer.node_id);
+	struct done_body body = { .code = removed ? -ESTALE : -EACCES,
+				  .err = why };
+
+	if (m->call != 0 || removed)
+		peers_send(n, l,
+			   &(struct message){ .kind = MESSAGE_DONE,
+					      .call = m->call,
+					      .done = &body });
 	peers_hang_up(n, l);
 }
 
@@ -317,7 +327,7 @@ rpc_take(struct node *n, struct peer_link *l, const void *p, size_t len)
 	    len > HAND_ON_MAX)
 		why = "the message is too long";
 	if (why != NULL)
-		refuse(n, l, &from, &m, why);
+		refuse(n, l, &m, why);
 	else if (rpc_rule(m.kind)->at == AT_LEADER)
 		to_leader(n, &from, &m, p, len);
 	else
@@ -535,6 +545,8 @@ static void
 on_done(struct node *n, const struct sender *from, const struct message *m)
 {
 	(void)from;
+	if (m->done->code == -ESTALE)
+		n->removed = true;
 	(void)rpc_answer(n, m);
 }
 
