@@ -7,8 +7,9 @@
 # the script ends, whichever way, the kernel ends them all with it.
 #
 # The demo checks what it says: it exits with 1 at the first thing that is not
-# so. "play" makes the hosts and gives a shell instead; "on HOST COMMAND..."
-# types a command there.
+# so. "play" makes the hosts and gives a shell instead, with three commands:
+# "on HOST COMMAND..." types a command there, "off HOST" takes its power away,
+# "boot HOST" gives it back.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 hosts='manager1 manager2 manager3 worker1 worker2'
@@ -79,13 +80,12 @@ if [ "${DEMO_INSIDE:-}" = "" ]; then
 	enter "$@"
 fi
 dir=$DEMO_INSIDE
-read -r pid _ </proc/self/stat # as it is outside
-echo "$pid" >"$dir/pid"
-mount -t proc none /proc
 
 # ---- the hosts --------------------------------------------------------------
 
 log=$dir/hosts.log
+PATH=$dir/bin:$PATH
+export PATH
 
 address() {
 	n=0
@@ -96,22 +96,24 @@ address() {
 }
 
 # What a host is born with; its first process, which ends with the power.
-cat >"$dir/init" <<-'END'
-	#!/bin/sh
-	read -r pid _ </proc/self/stat
-	mount -t proc none /proc
-	mount -t tmpfs -o mode=755 none /run
-	mount -t tmpfs -o mode=755 none /var/lib
-	mkdir /run/swarm /var/lib/swarm
-	mount --bind "$2/run" /run/swarm
-	mount --bind "$2/lib" /var/lib/swarm
-	hostname "$1"
-	echo "$pid" >"$2/pid.new" && mv "$2/pid.new" "$2/pid"
-	while :; do
-		sleep 1000 &
-		wait
-	done
-END
+make_init() {
+	cat >"$dir/init" <<-'END'
+		#!/bin/sh
+		read -r pid _ </proc/self/stat
+		mount -t proc none /proc
+		mount -t tmpfs -o mode=755 none /run
+		mount -t tmpfs -o mode=755 none /var/lib
+		mkdir /run/swarm /var/lib/swarm
+		mount --bind "$2/run" /run/swarm
+		mount --bind "$2/lib" /var/lib/swarm
+		hostname "$1"
+		echo "$pid" >"$2/pid.new" && mv "$2/pid.new" "$2/pid"
+		while :; do
+			sleep 1000 &
+			wait
+		done
+	END
+}
 
 boot() { # HOST
 	mkdir -p "$dir/$1/run" "$dir/$1/lib"
@@ -143,18 +145,33 @@ ends() { # PID - its host's first process ends after all others
 	! kill -0 "$1"
 }
 
-# on HOST COMMAND... - a file, so that "play" has it, too.
-mkdir "$dir/bin"
-ln -s "$swarm" "$dir/bin/swarm"
-cat >"$dir/bin/on" <<END
-#!/bin/sh
-host=\$1
-shift
-exec nsenter -t "\$(cat $dir/\$host/pid)" -m -u -n -p -- "\$@"
-END
-chmod +x "$dir/bin/on"
-PATH=$dir/bin:$PATH
-export PATH
+# Files, so that "play" has them, too.
+make_commands() {
+	mkdir "$dir/bin"
+	ln -s "$swarm" "$dir/bin/swarm"
+	cat >"$dir/bin/on" <<-END
+		#!/bin/sh
+		host=\$1
+		shift
+		[ -s "$dir/\$host/pid" ] || {
+			echo "no host \$host has power: boot \$host" >&2
+			exit 1
+		}
+		exec nsenter -t "\$(cat $dir/\$host/pid)" -m -u -n -p -- "\$@"
+	END
+	for c in off boot; do
+		printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$here/etc/demo.sh" $c \
+			>"$dir/bin/$c"
+	done
+	chmod +x "$dir"/bin/*
+}
+
+make_lan() {
+	ip link set lo up
+	ip link add lan type bridge
+	ip addr add $net.254/24 dev lan
+	ip link set lan up
+}
 
 # ---- saying, doing, checking, measuring -------------------------------------
 
@@ -342,20 +359,29 @@ heal() {
 	show "$lost" swarm service ls
 }
 
-ip link set lo up
-ip link add lan type bridge
-ip addr add $net.254/24 dev lan
-ip link set lan up
+play() {
+	echo "Hosts: $hosts ($net.1 to .5)."
+	echo "Type: on manager1 swarm init, off manager1, boot manager1"
+	rc=0
+	PS1='hosts# ' sh || rc=$?
+	exit $rc
+}
+
+case ${1:-} in
+off) power_off "$2" && exit ;;
+boot) boot "$2" && exit ;;
+esac
+read -r pid _ </proc/self/stat # as it is outside
+echo "$pid" >"$dir/pid"
+mount -t proc none /proc
+make_init
+make_commands
+make_lan
 demo=$(now_ms)
 for h in $hosts; do
 	boot "$h"
 done
-if [ "${1:-}" = play ]; then
-	echo "Hosts: $hosts ($net.1 to .5). Type: on manager1 swarm init"
-	rc=0
-	PS1='hosts# ' sh || rc=$?
-	exit $rc
-fi
+[ "${1:-}" != play ] || play
 asked=manager1
 form
 leader=
