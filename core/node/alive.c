@@ -30,7 +30,7 @@ struct alive {
 	size_t told_count, told_cap;
 	uint8_t told_keys[KEYS_MAX * KEY_LEN];
 	size_t told_key_count;
-	uint64_t key_order;	   /* for a new key; 0: none is on its way */
+	uint64_t key_order; /* for a new key; 0: none is on its way */
 	bool dirty;
 	uint64_t looked_ms;
 };
