@@ -254,7 +254,9 @@ class Node:
         path = "/tasks"
         if service:
             path += '?filters={"service":{"%s":true}}' % service
-        return self.ask("GET", path).json()
+        a = self.ask("GET", path)
+        check(a.status == 200, (path, a.status, a.body))
+        return a.json()
 
     def live(self, service):
         return [t for t in self.tasks(service)
