@@ -228,6 +228,21 @@ is_gone(const struct node *n, const struct raft_msg *m)
 	       (m->type == RAFT_VOTE || m->type == RAFT_APPENDED);
 }
 
+/*
+ * Somebody who is not among the members as this node knows them. It may be a
+ * new one that leads, and this node is behind; or one that was a manager once
+ * and has its certificate still. While a leader is known it is the latter.
+ */
+static bool
+is_outsider(const struct node *n, const struct raft_msg *m)
+{
+	uint64_t leader = raft_leader(n->raft);
+
+	return raft_members(n->raft)->count > 0 && leader != 0 &&
+	       leader != m->from && leader != n->raft_id &&
+	       !raft_is_member(n->raft, m->from);
+}
+
 void
 consensus_on_raft(struct node *n, const struct sender *from,
 		  const struct message *m)
@@ -245,7 +260,7 @@ consensus_on_raft(struct node *n, const struct sender *from,
 			rpc_send(
 				n, &from->route,
 				&(struct message){ .kind = MESSAGE_RAFT_GONE });
-		else
+		else if (!is_outsider(n, &msg))
 			raft_step(n->raft, &ev);
 		if (msg.type == RAFT_SNAPSHOT)
 			snapshot_take(n);

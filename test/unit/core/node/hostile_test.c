@@ -211,6 +211,38 @@ T(a_manager_that_was_demoted_asks_for_nothing)
 	hosts_end();
 }
 
+T(a_manager_that_was_demoted_takes_no_part_in_the_raft)
+{
+	struct raft_body body = { .type = RAFT_APPEND, .index = 1 };
+	struct message m = { .kind = MESSAGE_RAFT, .raft = &body };
+	uint64_t term, leader;
+	const char *old;
+
+	hosts_begin(3);
+	init(0);
+	for (size_t i = 1; i < 3; i++) {
+		join(i, 0, true);
+		pass(20000);
+	}
+	OK(node_is_leader(hosts[0].node));
+	body.from = hosts[2].node->raft_id;
+	old = hosts[2].chain;
+	set_role(0, 2, "worker");
+	pass(20000);
+	OK(is(2, "active/worker"));
+	hosts[2].chain = old;
+	term = raft_term(hosts[1].node->raft);
+	leader = raft_leader(hosts[1].node->raft);
+	body.to = hosts[1].node->raft_id;
+	body.term = term + 5;
+	body.index_term = 1;
+	for (body.type = RAFT_VOTE; body.type <= RAFT_SNAPPED; body.type++)
+		say(1, knock(2, 1), &m);
+	EQ(raft_term(hosts[1].node->raft), term);
+	EQ(raft_leader(hosts[1].node->raft), leader);
+	hosts_end();
+}
+
 T(a_node_that_asks_for_many_things_gets_one_at_a_time)
 {
 	uint8_t csr[] = "csr";
