@@ -11,6 +11,8 @@
 
 /* ---- what was asked ------------------------------------------------------ */
 
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+
 /* FNV-1a: it guards against a mistake, not against somebody. */
 static uint64_t
 hash(uint64_t h, const void *p, size_t len)
@@ -29,17 +31,26 @@ hash_text(uint64_t h, const char *s)
 	return hash(h, s, strlen(s) + 1);
 }
 
+/* In whatever order: what was handed on from one manager to another comes
+ * sorted. */
+static uint64_t
+hash_query(const struct kvs *query)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < query->count; i++)
+		sum += hash_text(hash_text(HASH_BEGIN, query->v[i].key),
+				 query->v[i].value);
+	return sum;
+}
+
 static uint64_t
 hash_request(const struct request *r)
 {
-	uint64_t op = (uint64_t)r->op;
-	uint64_t h = hash(UINT64_C(0xcbf29ce484222325), &op, sizeof(op));
+	uint64_t parts[] = { (uint64_t)r->op, hash_query(&r->query) };
+	uint64_t h = hash(HASH_BEGIN, parts, sizeof(parts));
 
 	h = hash_text(h, r->target);
-	for (uint32_t i = 0; i < r->query.count; i++) {
-		h = hash_text(h, r->query.v[i].key);
-		h = hash_text(h, r->query.v[i].value);
-	}
 	return r->body != NULL ? hash(h, r->body, r->body_len) : h;
 }
 
@@ -77,7 +88,7 @@ receipt_put(struct tx *tx, const struct request *r, int status,
 /* Of the oldest, those that are not younger. Clocks jump: one that says that
  * it is young keeps those behind it, too, until it is old. */
 static size_t
-count_older(const struct state *s, int64_t than_ns)
+count_older(const struct state *s, int64_t than_ns, uint64_t than_index)
 {
 	size_t count =
 		min_u64(state_count(s, OBJECT_RECEIPT), RECEIPTS_PRUNE_MAX);
@@ -85,24 +96,25 @@ count_older(const struct state *s, int64_t than_ns)
 	for (size_t i = 0; i < count; i++) {
 		const struct receipt *o = state_at(s, OBJECT_RECEIPT, i);
 
-		if (o->head.created_at > than_ns)
+		if (o->head.created_at > than_ns || o->head.made > than_index)
 			return i;
 	}
 	return count;
 }
 
 static size_t
-count_to_go(const struct state *s, struct now now)
+count_to_go(const struct state *s, struct now now, uint64_t old_index)
 {
 	size_t count = state_count(s, OBJECT_RECEIPT), go, may;
 
-	go = count_older(s, now.wall_ns - RECEIPT_KEEP_NS);
+	go = count_older(s, now.wall_ns - RECEIPT_KEEP_NS, old_index);
 	if (count <= RECEIPTS_MAX)
 		return go;
 	if (count > RECEIPTS_TOO_MANY)
 		may = RECEIPTS_PRUNE_MAX;
 	else
-		may = count_older(s, now.wall_ns - RECEIPT_LEAST_NS);
+		may = count_older(s, now.wall_ns - RECEIPT_LEAST_NS,
+				  UINT64_MAX);
 	return max_u64(go, min_u64(may, count - RECEIPTS_MAX));
 }
 
@@ -117,9 +129,10 @@ receipt_wait_ms(const struct state *s)
 }
 
 void
-receipt_prune(const struct state *s, struct now now, struct tx *tx)
+receipt_prune(const struct state *s, struct now now, uint64_t old_index,
+	      struct tx *tx)
 {
-	size_t go = count_to_go(s, now);
+	size_t go = count_to_go(s, now, old_index);
 
 	for (size_t i = 0; i < go; i++) {
 		const struct receipt *o = state_at(s, OBJECT_RECEIPT, i);

@@ -31,7 +31,12 @@ void receipt_put(struct tx *tx, const struct request *r, int status,
 
 /* How long until it is worth to look for those that may go. */
 uint64_t receipt_wait_ms(const struct state *s);
-/* Deletes what may go, oldest first, RECEIPTS_PRUNE_MAX at most. */
-void receipt_prune(const struct state *s, struct now now, struct tx *tx);
+/*
+ * Deletes what may go, oldest first, RECEIPTS_PRUNE_MAX at most. What came
+ * after old_index is younger than RECEIPT_KEEP_NS, whatever clocks say: they
+ * jump, and that of a new leader may be ahead of the one before.
+ */
+void receipt_prune(const struct state *s, struct now now, uint64_t old_index,
+		   struct tx *tx);
 
 #endif

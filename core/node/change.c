@@ -360,13 +360,20 @@ propose_internal(struct node *n, struct tx *tx, enum proposal_kind kind)
 		statuses_done(n, false);
 }
 
+#define RECEIPT_KEEP_MS ((uint64_t)(RECEIPT_KEEP_NS / NS_PER_MS))
+
 /* What was answered long ago is forgotten. */
 static void
 prune_receipts(struct node *n, struct tx *tx)
 {
 	if (n->now.mono_ms < n->receipts_at_ms)
 		return;
-	receipt_prune(n->state, n->now, tx);
+	if (n->now.mono_ms >= n->receipts_mark_ms + RECEIPT_KEEP_MS) {
+		n->receipts_old = n->receipts_mark;
+		n->receipts_mark = n->applied;
+		n->receipts_mark_ms = n->now.mono_ms;
+	}
+	receipt_prune(n->state, n->now, n->receipts_old, tx);
 	n->receipts_at_ms = n->now.mono_ms + receipt_wait_ms(n->state);
 }
 

@@ -410,6 +410,9 @@ member_office(struct node *n)
 					 n->now);
 		n->manager_dirty = n->roles_dirty = true;
 		n->ca_next_ms = 0;
+		n->receipts_old = 0;
+		n->receipts_mark = n->applied;
+		n->receipts_mark_ms = n->now.mono_ms;
 	}
 	if (!ready && n->manager != NULL) {
 		manager_free(n->manager);

@@ -191,7 +191,9 @@ struct node {
 	uint32_t waiter_count, foreign_count;
 	size_t waiter_bytes;
 	uint64_t foreign_next;
-	uint64_t receipts_at_ms;      /* look for old ones then */
+	uint64_t receipts_at_ms; /* look for old ones then */
+	/* how far the log was at a time, and at one that is long ago */
+	uint64_t receipts_mark, receipts_mark_ms, receipts_old;
 	struct list log_reads, feeds; /* logs.c, feed.c */
 	size_t log_read_count, feed_count;
 	uint64_t feed_next, logs_at_ms;

@@ -23,6 +23,8 @@ put(const struct request *r, int status, const char *body, int64_t wall_ns)
 	return code;
 }
 
+static uint64_t old_index = UINT64_MAX;
+
 static size_t
 prune(int64_t wall_ns)
 {
@@ -32,7 +34,7 @@ prune(int64_t wall_ns)
 	struct err e;
 	size_t count;
 
-	receipt_prune(state, now, &tx);
+	receipt_prune(state, now, old_index, &tx);
 	count = tx.count;
 	OK(count <= RECEIPTS_PRUNE_MAX);
 	if (count > 0)
@@ -106,6 +108,37 @@ T(receipts_go_when_they_are_old_and_the_oldest_when_there_are_many)
 
 		EQ(o->head.created_at, t + NS_PER_S);
 	}
+	state_free(state);
+}
+
+T(what_is_younger_than_its_clock_says_stays)
+{
+	int64_t t = 1000 * NS_PER_S;
+
+	state = state_new(1);
+	put_many(3, t);
+	old_index = at_index - 1;
+	EQ(prune(t + RECEIPT_KEEP_NS), 2);
+	old_index = UINT64_MAX;
+	EQ(prune(t + RECEIPT_KEEP_NS), 1);
+	state_free(state);
+}
+
+T(the_order_of_the_query_is_nothing)
+{
+	struct kv v[] = { { "version", "1" }, { "rollback", "previous" } };
+	struct kv sorted[] = { { "rollback", "previous" }, { "version", "1" } };
+	struct request r = { .op = OP_SERVICE_UPDATE,
+			     .target = "web",
+			     .query = { v, 2 },
+			     .key = "k-1" };
+
+	state = state_new(1);
+	EQ(put(&r, 200, "", 1), 0);
+	r.query.v = sorted;
+	OK(receipt_is_of(receipt_find(state, &r), &r));
+	sorted[1].value = "2";
+	OK(!receipt_is_of(receipt_find(state, &r), &r));
 	state_free(state);
 }
 
