@@ -87,7 +87,8 @@ br_ssl_engine_context *
 shake_engine_new(struct shake *s)
 {
 	size_t len = context_size(s->client);
-	uint8_t *p = mem_new(len + RECORD_IN_LEN + RECORD_OUT_LEN);
+	size_t out = s->client ? RECORD_OUT_LEN : RECORD_OUT_INBOUND_LEN;
+	uint8_t *p = mem_new(len + RECORD_IN_LEN + out);
 	br_ssl_engine_context *e = (br_ssl_engine_context *)p;
 	bool started;
 
@@ -97,7 +98,7 @@ shake_engine_new(struct shake *s)
 		br_ssl_server_zero((br_ssl_server_context *)e);
 	set_up(e);
 	br_ssl_engine_set_buffers_bidi(e, p + len, RECORD_IN_LEN,
-				       p + len + RECORD_IN_LEN, RECORD_OUT_LEN);
+				       p + len + RECORD_IN_LEN, out);
 	seed(e);
 	if (s->client)
 		started = start_client(s, (br_ssl_client_context *)e);

@@ -6,6 +6,7 @@
 #include "net/peers.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,18 +119,42 @@ link_new(struct peers *p, uint64_t id, const char *who)
 		list_append(&p->unknown, &l->strange);
 		p->inbound_count++;
 		p->unknown_count++;
+		p->came++;
 	}
 	return l;
+}
+
+/*
+ * A thousand who come at once leave more free memory behind than they keep,
+ * in pieces between what they keep: only now is it given back.
+ */
+static void
+on_calm(struct ev_loop *loop, ev_timer *w, int revents)
+{
+	struct peers *p = container_of(w, struct peers, calm);
+
+	(void)revents;
+	ev_timer_stop(loop, w);
+	if (p->unknown_count > 0)
+		return; /* they start it again */
+	p->came = 0;
+	(void)malloc_trim(0);
 }
 
 void
 link_known(struct link *l)
 {
+	struct peers *p = l->peers;
+
 	if (list_empty(&l->strange))
 		return;
-	check(l->peers->unknown_count > 0);
-	l->peers->unknown_count--;
+	check(p->unknown_count > 0);
+	p->unknown_count--;
 	list_remove(&l->strange);
+	if (p->unknown_count > 0 || p->came < CAME_MANY)
+		return;
+	p->calm.repeat = CALM_S;
+	ev_timer_again(p->config.loop, &p->calm);
 }
 
 /* Let go of all but what is to be told. */
@@ -482,6 +507,7 @@ start_watchers(struct peers *p)
 	ev_set_priority(&p->turn, EV_MINPRI);
 	ev_prepare_start(loop, &p->turn);
 	ev_init(&p->later, on_later);
+	ev_init(&p->calm, on_calm);
 	ev_async_init(&p->wake, on_wake);
 	ev_async_start(loop, &p->wake);
 }
@@ -534,6 +560,7 @@ peers_close(struct peers *p)
 		link_free(container_of(it, struct link, node));
 	ev_prepare_stop(p->config.loop, &p->turn);
 	ev_timer_stop(p->config.loop, &p->later);
+	ev_timer_stop(p->config.loop, &p->calm);
 	ev_async_stop(p->config.loop, &p->wake);
 	set_identity(p, NULL, NULL);
 	pthread_mutex_destroy(&p->mutex);

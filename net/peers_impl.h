@@ -35,6 +35,8 @@
 #define CONNECT_NEXT_S 1. /* when there is another address to try */
 #define SHAKE_S 5.
 #define CLOSE_S 1.
+#define CALM_S 5.
+#define CAME_MANY 64
 #define RETRY_S .1 /* no descriptors: look again */
 
 #define POOL_THREADS 2
@@ -42,11 +44,13 @@
 #define TURN_BYTES_MAX 262144 /* read, or written, per link and turn */
 
 /*
- * Records of at most 4 KiB between our own nodes: a client announces its
- * smaller input buffer, a server cannot, so both use the same.
+ * Records of at most 2 KiB between our own nodes: a client announces its
+ * smaller input buffer, a server cannot, so both use the same. Links that
+ * others opened are idle workers' mostly: what goes out there is smaller.
  */
-#define RECORD_IN_LEN (4096 + 325)
-#define RECORD_OUT_LEN (4096 + 85)
+#define RECORD_IN_LEN (2048 + 325)
+#define RECORD_OUT_LEN (2048 + 85)
+#define RECORD_OUT_INBOUND_LEN (1024 + 85)
 
 enum link_state {
 	STATE_RESOLVES = 1,
@@ -182,6 +186,8 @@ struct peers {
 	struct list unknown; /* inbound, not verified */
 	struct link *buckets[BUCKETS];
 	size_t inbound_count, unknown_count;
+	size_t came;   /* since memory was last given back */
+	ev_timer calm; /* nobody shakes hands any more */
 	uint64_t inbound_last;
 	ev_prepare turn;
 	ev_timer later; /* at once, but not from inside an order */

@@ -1,7 +1,6 @@
 /* peers.c - see peers.h. The links are an array by id, as ids only grow. */
 #include "core/node/peers.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/check.h"
@@ -23,6 +22,8 @@ link_free(struct peer_link *l)
 {
 	list_remove(&l->managers);
 	mem_free(l->root);
+	mem_free(l->addr);
+	mem_free(l->manager_addr);
 	mem_free(l);
 }
 
@@ -104,7 +105,7 @@ peers_dial(struct node *n, enum link_use use, const char *addr, const char *pin)
 {
 	struct peer_link *l = link_new(n, n->link_next++, use);
 
-	snprintf(l->addr, sizeof(l->addr), "%s", addr);
+	l->addr = mem_strdup(addr);
 	order(n,
 	      &(struct link_order){ .verb = LINK_OPEN,
 				    .link = l->id,

@@ -22,15 +22,15 @@ struct peer_link {
 	struct list managers; /* in the node's list of links to managers */
 	uint64_t id;
 	enum link_use use;
-	bool up, helloed;	  /* its HELLO came */
-	bool closing;		  /* LINK_CLOSE was ordered */
-	char addr[LINK_ADDR_MAX]; /* that we dialled */
-	struct link_peer peer;	  /* when up; root is the link's */
+	bool up, helloed;      /* its HELLO came */
+	bool closing;	       /* LINK_CLOSE was ordered */
+	char *addr;	       /* that we dialled; NULL: they did */
+	struct link_peer peer; /* when up; root is the link's */
 	char *root;
 	bool is_manager; /* by its certificate */
 	/* from its HELLO */
 	uint64_t raft_id, gossip_port;
-	char manager_addr[LINK_ADDR_MAX];
+	char *manager_addr; /* or NULL */
 };
 
 void peers_init(struct node *n);

@@ -354,10 +354,8 @@ on_hello(struct node *n, const struct sender *from, const struct message *m)
 	if (from->manager && h->seen != NULL &&
 	    strlen(h->seen) < sizeof(n->seen_ip))
 		memcpy(n->seen_ip, h->seen, strlen(h->seen) + 1);
-	if (h->manager_addr != NULL &&
-	    strlen(h->manager_addr) < sizeof(l->manager_addr))
-		memcpy(l->manager_addr, h->manager_addr,
-		       strlen(h->manager_addr) + 1);
+	if (h->manager_addr != NULL && strlen(h->manager_addr) < LINK_ADDR_MAX)
+		l->manager_addr = mem_strdup(h->manager_addr);
 	peers_hello(n, l);
 }
 
