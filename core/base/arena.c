@@ -43,10 +43,19 @@ arena_wipe(struct arena *a)
 	arena_fini(a);
 }
 
+/* Most objects need a little more than one: the second is no larger. */
+static size_t
+next_cap(const struct arena *a)
+{
+	if (a->blocks == NULL)
+		return BLOCK_MIN;
+	return a->blocks->next != NULL ? a->blocks->cap * 2 : a->blocks->cap;
+}
+
 static void
 add_block(struct arena *a, size_t size)
 {
-	size_t cap = a->blocks ? a->blocks->cap * 2 : BLOCK_MIN;
+	size_t cap = next_cap(a);
 	struct arena_block *b;
 
 	if (cap > BLOCK_MAX)
