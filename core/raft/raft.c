@@ -87,6 +87,7 @@ raft_new(const struct raft_start *config, uint64_t now_ms)
 	r->unwritten = raft_log_last(&r->log) + 1;
 	r->durable_last = raft_log_last(&r->log);
 	r->commit = config->applied;
+	r->snapshot_index = config->applied; /* the stored state is there */
 	raft_use_members(r);
 	raft_election_reset(r);
 	/* Nobody else can have been elected: no need to wait for anybody. */

@@ -74,6 +74,22 @@ T(one_far_behind_catches_up_by_a_snapshot)
 	end();
 }
 
+/* Nothing can be committed before the other one has it. */
+T(a_leader_that_was_started_anew_sends_what_its_disk_holds)
+{
+	uint32_t lead, behind, third;
+
+	lead = one_far_behind(&behind);
+	third = 3 - lead - behind;
+	pass(1000, BIT(behind)); /* all is applied, and on the disks */
+	crash(lead, 0);
+	crash(behind, 0);
+	pass(6000, BIT(third));
+	EQ(leader(BIT(third)), (int)lead);
+	EQ(m[behind].hash, m[lead].hash);
+	end();
+}
+
 T(one_piece_is_on_its_way_and_a_lost_one_is_sent_again)
 {
 	uint32_t lead, behind, pieces = 0;
