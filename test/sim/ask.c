@@ -70,8 +70,9 @@ ask(struct host *h, const struct question *q)
 			     .ctx = q->ctx,
 			     .arg = q->arg };
 	list_append(&w->asked, &a->link);
-	world_trace(w, "ask %s %llu: op %d %s", h->name, (unsigned long long)id,
-		    q->op, str_or(q->target, ""));
+	world_trace(w, "ask %s %llu: op %d %s %s", h->name,
+		    (unsigned long long)id, q->op, str_or(q->target, ""),
+		    str_or(q->key, ""));
 	host_give(h, &ev);
 	return id;
 }
