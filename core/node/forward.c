@@ -27,7 +27,7 @@
 	"the manager that sent this is not the leader any more: ask again"
 
 #define KEY_TIME_LEN 12 /* digits of base 36 for any time in ns */
-#define RETRY_MS 50	/* when the one that was asked does not lead */
+#define RETRY_MS 20	/* when the one that was asked does not lead yet */
 #define CALL_MS (UINT64_C(1) << 50) /* forward_step() keeps the time */
 
 bool
@@ -246,7 +246,8 @@ send_request(struct node *n, struct waiter *w)
 	};
 	struct message m = { .kind = MESSAGE_REQUEST, .request = &body };
 
-	if (l == NULL || n->now.mono_ms < w->retry_ms)
+	if (l == NULL ||
+	    (n->now.mono_ms < w->retry_ms && strcmp(leader, w->leader) == 0))
 		return;
 	w->asked = true;
 	w->over = l->id;
