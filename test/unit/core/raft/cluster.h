@@ -240,7 +240,6 @@ start(uint32_t i)
 	m[i].in_len = 0;
 	m[i].leads_term = 0;
 	memset(m[i].pins, 0, sizeof(m[i].pins));
-	raft_snapshot_at(m[i].raft, m[i].applied);
 	mem_free(log);
 }
 
