@@ -236,8 +236,12 @@ identity_certificate(const struct node *n)
 bool
 identity_is_over(const struct node *n)
 {
-	return n->identity != NULL &&
-	       n->identity->certificate.not_after <= n->now.wall_ns;
+	const struct certificate *c = identity_certificate(n);
+
+	/* It is backdated: one that has not begun was made by a clock that
+	 * was wrong, maybe this node's own. */
+	return c != NULL && (c->not_after <= n->now.wall_ns ||
+			     c->not_before > n->now.wall_ns);
 }
 
 void

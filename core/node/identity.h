@@ -52,7 +52,8 @@ void identity_free(struct node *n);
 void identity_forget(struct node *n);
 
 const struct certificate *identity_certificate(const struct node *n);
-/* Its time is over: until it is renewed, others take nothing but that. */
+/* Its time is over, or has not begun by this clock: until it is renewed, others
+ * take nothing but that. */
 bool identity_is_over(const struct node *n);
 
 /* The managers to dial, as last told. */

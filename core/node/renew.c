@@ -264,7 +264,8 @@ is_due(const struct node *n)
 {
 	const struct identity *i = n->identity;
 
-	return i->renew_wanted || i->renew_at_ns <= n->now.wall_ns;
+	return i->renew_wanted || i->renew_at_ns <= n->now.wall_ns ||
+	       i->certificate.not_before > n->now.wall_ns;
 }
 
 /* Who joins has a new certificate; unless it is refused as what that says. */
