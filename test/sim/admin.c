@@ -336,7 +336,8 @@ knows_nobody(struct host *h)
 	if (!h->w->calm)
 		return false;
 	for (uint32_t i = 0; i < known->v.count; i++)
-		if (is_manager_at(h->w, known->v.v[i].addr))
+		if (!str_eq(known->v.v[i].node_id, node_id(h->node)) &&
+		    is_manager_at(h->w, known->v.v[i].addr))
 			return false;
 	for (size_t i = 0; s != NULL && i < state_count(s, OBJECT_NODE); i++) {
 		const struct node_object *o = state_at(s, OBJECT_NODE, i);
