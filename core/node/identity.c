@@ -69,6 +69,7 @@ identity_of(struct node *n)
 		return i;
 	i = mem_new(sizeof(*i));
 	arena_init(&i->arena);
+	arena_init(&i->told_arena);
 	arena_init(&i->addresses_arena);
 	arena_init(&i->managers_arena);
 	arena_init(&i->renew_arena);
@@ -78,17 +79,50 @@ identity_of(struct node *n)
 	return i;
 }
 
+/*
+ * Managers are told of a certificate once it is on the disk: they end a
+ * rotation of the root when all have the next one, and a node that has it no
+ * more after a crash would be shut out for good.
+ */
+static void
+keep_told(struct node *n, struct arena *old, const struct certificate *was)
+{
+	struct identity *i = n->identity;
+
+	if (was->chain == NULL || i->told_seq != 0) {
+		arena_wipe(old); /* nobody was told of it */
+	} else {
+		i->told = *was;
+		i->told_arena = *old;
+	}
+	if (was->chain != NULL)
+		i->told_seq = n->batch_seq;
+}
+
 static void
 set_certificate(struct node *n, const struct certificate *c)
 {
 	struct identity *i = identity_of(n);
+	struct certificate was = i->certificate;
 	struct arena old = i->arena;
 
 	arena_init(&i->arena);
 	model_copy(&certificate_type, c, &i->arena, &i->certificate);
-	arena_wipe(&old);
+	keep_told(n, &old, &was);
 	renew_plan(n);
 	identity_describe(n);
+}
+
+static void
+look_at_disk(struct node *n)
+{
+	struct identity *i = n->identity;
+
+	if (i->told_seq == 0 || n->durable_seq < i->told_seq)
+		return;
+	i->told_seq = 0;
+	identity_describe(n);
+	arena_wipe(&i->told_arena);
 }
 
 static void
@@ -207,6 +241,7 @@ identity_free(struct node *n)
 	renew_stop(n);
 	trust_forget(n, i->lock_order);
 	arena_wipe(&i->arena);
+	arena_wipe(&i->told_arena);
 	arena_fini(&i->addresses_arena);
 	arena_fini(&i->managers_arena);
 	mem_wipe(i, sizeof(*i));
@@ -250,6 +285,8 @@ identity_describe(struct node *n)
 	const struct certificate *c = identity_certificate(n);
 	struct tls_info *tls = &n->description.tls;
 
+	if (c != NULL && n->identity->told_seq != 0)
+		c = &n->identity->told;
 	*tls = (struct tls_info){ 0 };
 	if (c != NULL) {
 		tls->trust_root = c->roots;
@@ -598,6 +635,7 @@ identity_tick(struct node *n)
 		look_at_managers(n);
 	}
 	look_at_lock(n);
+	look_at_disk(n);
 	if (i->describe_ms <= n->now.mono_ms) {
 		i->describe_ms = UINT64_MAX;
 		session_describe(n);

@@ -14,6 +14,12 @@ struct identity {
 	struct known_managers managers;
 	struct arena managers_arena;
 
+	/* The one before it: what managers are told until the new one is on
+	 * the disk, with batch told_seq; 0: it is. */
+	struct certificate told;
+	struct arena told_arena; /* wiped */
+	uint64_t told_seq;
+
 	bool used;	      /* the driver knows the certificate */
 	uint64_t describe_ms; /* when the managers are told of it */
 
