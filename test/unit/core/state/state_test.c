@@ -2,6 +2,7 @@
 #include "core/state/state.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/base/arena.h"
 #include "core/base/mem.h"
@@ -199,6 +200,51 @@ T(tasks_are_found_by_slot)
 	EQ(state_tasks_of_slot(s, "s1", 3).count, 0);
 	EQ(state_tasks_of_slot(s, "s1", UINT64_MAX).count, 1);
 	EQ(state_tasks_of_service(s, "s1").count, 4);
+	state_free(s);
+}
+
+static void *
+receipt(unsigned key)
+{
+	struct receipt *o = object_new(OBJECT_RECEIPT);
+
+	o->head.id = arena_printf(object_arena(o), "%08x", key);
+	return o;
+}
+
+/* Their keys are random, and they come and go as in a queue, or anywhere. */
+T(receipts_are_kept_by_age)
+{
+	struct state *s = state_new(1);
+	uint64_t rand = 1, made[600];
+	size_t count = 0;
+
+	for (uint64_t index = 1; index < 4000; index++) {
+		uint64_t r = rand_next(&rand);
+		size_t at = r % 8 == 0 ? rand_next(&rand) % (count + 1) : 0;
+		bool grows = index % 1000 < 600;
+
+		if (at < count && (!grows || r % 3 == 0)) {
+			const struct object *o =
+				state_at(s, OBJECT_RECEIPT, at);
+
+			EQ(o->made, made[at]);
+			EQ(delete (s, OBJECT_RECEIPT, o->id, TX_ANY, index), 0);
+			count--;
+			memmove(made + at, made + at + 1,
+				(count - at) * sizeof(*made));
+		} else if (count < ARRAY_LEN(made)) {
+			EQ(put(s, receipt((unsigned)r), TX_ABSENT, index), 0);
+			made[count++] = index;
+		}
+		EQ(state_count(s, OBJECT_RECEIPT), count);
+		for (size_t i = 0; i < count; i++) {
+			const struct object *o = state_at(s, OBJECT_RECEIPT, i);
+
+			EQ(o->made, made[i]);
+			OK(state_get(s, OBJECT_RECEIPT, o->id) == o);
+		}
+	}
 	state_free(s);
 }
 
