@@ -38,6 +38,18 @@ apply(struct world *w, struct tx *tx)
 	changes_fini(&changes);
 }
 
+static const struct cluster_start fresh = {
+	.node_id = "node",
+	.cluster_id = "cluster",
+	.addr = "10.0.0.1",
+	.manager_addr = "10.0.0.1:2377",
+	.raft_id = 1,
+	.gossip_port = 7946,
+	.root = { .cert = "cert",
+		  .digest = "0000000000000000000000000000000000000000000000000"
+			    "0" },
+};
+
 static void
 ask(struct world *w, const char *path, const char *body)
 {
@@ -49,7 +61,7 @@ ask(struct world *w, const char *path, const char *body)
 	r.body = body;
 	r.body_len = strlen(body);
 	if (r.op == OP_SWARM_INIT)
-		control_init(&w->env, &r, "node", "cluster", &reply);
+		control_init(&w->env, &r, &fresh, &reply);
 	else
 		control_request(&w->env, &r, &reply);
 	check(reply.status >= 200 && reply.status < 600);
