@@ -216,19 +216,25 @@ has_ports(const struct job *j)
 	       !task_state_ended(j->r.status.state);
 }
 
+static bool
+is_wanted(const struct job *j)
+{
+	return j->assigned && j->task != NULL &&
+	       j->task->desired_state <= TASK_RUNNING;
+}
+
 /* A task that was restarted here, while no manager was heard, is to stop; the
  * one that they made in its place may have the port at once. */
 static bool
 is_outbid(const struct agent *a, const struct job *j,
 	  const struct port_config *p)
 {
-	if (j->task == NULL || j->task->desired_state <= TASK_RUNNING)
+	if (is_wanted(j))
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
 		const struct job *o = a->jobs[i];
 
-		if (o == j || !has_ports(o) || o->task == NULL ||
-		    o->task->desired_state > TASK_RUNNING)
+		if (o == j || !has_ports(o) || !is_wanted(o))
 			continue;
 		for (uint32_t k = 0; k < o->r.ports.count; k++)
 			if (o->r.ports.v[k].published_port ==
