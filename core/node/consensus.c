@@ -220,14 +220,6 @@ is_theirs(const struct node *n, const struct sender *from, uint64_t raft_id)
 	return o == NULL || str_eq(o->head.id, from->node_id);
 }
 
-/* It was a member once; only the leader can know that it is no more. */
-static bool
-is_gone(const struct node *n, const struct raft_msg *m)
-{
-	return n->manager != NULL && !raft_is_member(n->raft, m->from) &&
-	       (m->type == RAFT_VOTE || m->type == RAFT_APPENDED);
-}
-
 /*
  * Somebody who is not among the members as this node knows them. It may be a
  * new one that leads, and this node is behind; or one that was a manager once
@@ -243,6 +235,28 @@ is_outsider(const struct node *n, const struct raft_msg *m)
 	       !raft_is_member(n->raft, m->from);
 }
 
+/*
+ * It was a member once, and asks for votes. The leader knows that it is none;
+ * another manager, too, if it follows a leader, has applied what that said,
+ * and its tables say that this node has another raft id now, or none. (One
+ * that cannot reach the leader would not be told otherwise.)
+ */
+static bool
+is_gone(const struct node *n, const struct sender *from,
+	const struct raft_msg *m)
+{
+	const struct node_object *o;
+
+	if (n->manager != NULL)
+		return !raft_is_member(n->raft, m->from) &&
+		       (m->type == RAFT_VOTE || m->type == RAFT_APPENDED);
+	if (m->type != RAFT_VOTE || !is_outsider(n, m) ||
+	    n->applied != raft_commit(n->raft))
+		return false;
+	o = state_get(n->state, OBJECT_NODE, from->node_id);
+	return o != NULL && o->raft_id != m->from;
+}
+
 void
 consensus_on_raft(struct node *n, const struct sender *from,
 		  const struct message *m)
@@ -256,7 +270,7 @@ consensus_on_raft(struct node *n, const struct sender *from,
 	arena_init(&a);
 	if (unpack_msg(&a, m->raft, &msg) && is_theirs(n, from, msg.from)) {
 		ev.msg = &msg;
-		if (is_gone(n, &msg))
+		if (is_gone(n, from, &msg))
 			rpc_send(
 				n, &from->route,
 				&(struct message){ .kind = MESSAGE_RAFT_GONE });
