@@ -100,21 +100,28 @@ is_whole(const struct enrolled_body *b)
 	       id_valid(str_or(b->cluster_id, ""));
 }
 
-/* Managers that are known by the address only that this node reached. */
+/* The manager that answered is where it was reached, whatever is known of it
+ * (it may have moved); that is all that is known if it tells of none. */
 static void
 keep_managers(struct node *n, const struct join *j,
 	      const struct enrolled_body *b)
 {
 	struct peer_link *l = peers_find(n, j->link);
-	struct peer_addr one = { "", "" };
+	uint32_t count = b->managers.count;
+	struct peer_addr *v =
+		arena_array(&n->step_arena, count + 1, sizeof(*v));
+	bool found = l == NULL;
 
-	if (b->managers.count > 0) {
-		identity_take_managers(n, b->managers.v, b->managers.count);
-	} else if (l != NULL) {
-		one.node_id = l->peer.node_id;
-		one.addr = l->addr;
-		identity_take_managers(n, &one, 1);
+	for (uint32_t i = 0; i < count; i++) {
+		v[i] = b->managers.v[i];
+		if (l == NULL || !str_eq(v[i].node_id, l->peer.node_id))
+			continue;
+		v[i].addr = l->addr;
+		found = true;
 	}
+	if (!found)
+		v[count++] = (struct peer_addr){ l->peer.node_id, l->addr };
+	identity_take_managers(n, v, count);
 }
 
 static void
