@@ -11,95 +11,100 @@ SECONDS = int(os.environ.get("STORM", "45"))
 
 
 class Nemesis:
-    """Does something bad, for a while, and ends it."""
+    """Does something bad, for a while, and ends it. Each kind comes once
+    before one comes again."""
 
     def __init__(self, c, rnd):
         self.c, self.rnd = c, rnd
-        self.did = []
+        self.did, self.deck = [], []
 
-    def some_manager(self):
-        """The leader, half of the time."""
-        managers = self.c.hosts[:3]
-        if self.rnd.random() < 0.5:
-            return self.c.leader()
-        return self.rnd.choice(managers)
+    def leader(self):
+        return self.c.leader()
 
-    def rest(self):
-        time.sleep(self.rnd.uniform(0.3, 2) * SLOW)
+    def follower(self):
+        leader = self.c.leader()
+        return self.rnd.choice([h for h in self.c.hosts[:3]
+                                if h is not leader])
 
-    def kill_daemon(self):
-        h = self.some_manager()
+    def worker(self):
+        return self.rnd.choice(self.c.hosts[3:])
+
+    def rest(self, most=2):
+        time.sleep(self.rnd.uniform(0.3, most) * SLOW)
+
+    def others(self, h):
+        return [o for o in self.c.hosts if o is not h]
+
+    def kill_daemon(self, h):
         h.kill()
         self.rest()
         h.start(wait=False)
-        return h
 
-    def kill_worker_daemon(self):
-        h = self.rnd.choice(self.c.hosts[3:])
-        h.kill()
-        self.rest()
-        h.start(wait=False)
-        return h
-
-    def kill_host(self):
-        h = self.rnd.choice([self.some_manager(), *self.c.hosts[3:]])
+    def kill_host(self, h):
         h.power_off()
         self.rest()
         h.boot(wait=False)
-        return h
 
-    def kill_majority(self):
-        two = self.rnd.sample(self.c.hosts[:3], 2)
+    def kill_majority(self, h):
+        two = [h, self.rnd.choice([o for o in self.c.hosts[:3]
+                                   if o is not h])]
         for h in two:
             h.kill()
         self.rest()
         for h in two:
             h.start(wait=False)
-        return two
 
-    def pause(self):
-        h = self.some_manager()
+    def pause(self, h):
         h.pause()
-        time.sleep(self.rnd.uniform(0.5, 4))
+        self.rest(4)
         h.go_on()
-        return h
 
-    def cut_off(self):
-        h = self.rnd.choice([self.some_manager(), *self.c.hosts])
-        self.c.cut([h], [o for o in self.c.hosts if o is not h])
-        self.rest()
-        self.rest()
+    def cut_off(self, h):
+        self.c.cut([h], self.others(h))
+        self.rest(4)
         self.c.heal()
-        return h
 
-    def one_way(self):
-        """a is not heard by b, or by all, but hears them."""
-        a = self.some_manager()
-        others = [h for h in self.c.hosts if h is not a]
-        deaf = others if self.rnd.random() < 0.5 else [self.rnd.choice(others)]
-        for b in deaf:
-            b.drop_from(a)
-        self.rest()
-        self.rest()
+    def mute(self, h):
+        """It hears all, and nobody hears it."""
+        for o in self.others(h):
+            o.drop_from(h)
+        self.rest(4)
         self.c.heal()
-        return a, deaf
 
-    def stop(self):
-        h = self.some_manager()
+    def deafen(self, h):
+        h.drop_from(*self.others(h))
+        self.rest(4)
+        self.c.heal()
+
+    def cut_pair(self, h):
+        self.rnd.choice(self.others(h)).drop_from(h)
+        self.rest(4)
+        self.c.heal()
+
+    def stop(self, h):
         h.stop()
         h.start(wait=False)
-        return h
+
+    def kinds(self):
+        return [(what, whom) for what, whoms in (
+            (self.kill_daemon, (self.leader, self.follower, self.worker)),
+            (self.kill_host, (self.leader, self.worker)),
+            (self.kill_majority, (self.leader,)),
+            (self.pause, (self.leader, self.follower)),
+            (self.cut_off, (self.leader, self.follower, self.worker)),
+            (self.mute, (self.leader,)), (self.deafen, (self.leader,)),
+            (self.cut_pair, (self.leader, self.follower)),
+            (self.stop, (self.leader,))) for whom in whoms]
 
     def strike(self):
-        what = self.rnd.choice((
-            self.kill_daemon, self.kill_daemon, self.kill_worker_daemon,
-            self.kill_host, self.kill_majority, self.pause, self.cut_off,
-            self.one_way, self.stop))
-        began = time.monotonic()
-        whom = what()
-        names = [h.name for h in whom if hasattr(h, "name")] \
-            if isinstance(whom, (list, tuple)) else whom.name
-        self.did.append(f"{began:.1f} {what.__name__} {names}")
+        if not self.deck:
+            self.deck = self.kinds()
+            self.rnd.shuffle(self.deck)
+        what, whom = self.deck.pop()
+        h, began = whom(), time.monotonic()
+        what(h)
+        self.did.append(f"{began:.1f} {what.__name__} {whom.__name__} "
+                        f"{h.name}")
         for h in self.c.hosts:
             wait_for(f"{h.name} answers", h.answers)
 
