@@ -136,16 +136,15 @@ step_role(struct node *n, const struct node_object *o, struct tx *tx)
 static void
 step_forced(struct node *n, const struct node_object *o, struct tx *tx)
 {
+	bool own = str_eq(o->head.id, n->node_id);
 	struct node_object *to;
 
-	if (o->raft_id == 0 || o->raft_id == n->raft_id)
+	if (own ? o->raft_id == n->raft_id && wants_manager(o)
+		: o->raft_id == 0)
 		return;
 	to = object_clone(o);
-	to->raft_id = 0;
-	if (str_eq(o->head.id, n->node_id))
-		to->raft_id = n->raft_id;
-	else
-		to->spec.role = to->role = ROLE_WORKER;
+	to->raft_id = own ? n->raft_id : 0;
+	to->spec.role = to->role = own ? ROLE_MANAGER : ROLE_WORKER;
 	tx_put(tx, to, o->head.version.index);
 }
 
