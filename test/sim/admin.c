@@ -15,7 +15,8 @@
 #include "test/sim/sim.h"
 
 #define STRANGER_US (3 * US_PER_S) /* until it is told to leave */
-#define ROLE_US (20 * US_PER_S)	   /* in which a change of roles is done */
+#define LOST_US (20 * US_PER_S)
+#define ROLE_US (20 * US_PER_S) /* in which a change of roles is done */
 #define PATIENCE_US (70 * US_PER_S)
 
 struct admin {
@@ -75,6 +76,12 @@ is_member(const struct host *h, uint64_t raft_id)
 		return false;
 	memcpy(text, row->value, row->len);
 	return str_to_u64(text, &id) && id == raft_id;
+}
+
+bool
+admin_is_manager(const struct host *h)
+{
+	return disk_row(&h->disk, TABLE_IDENTITY, ROW_RAFT) != NULL;
 }
 
 static bool
@@ -328,7 +335,7 @@ is_manager_at(struct world *w, const char *addr)
 /* All managers that it knows of are none any more: nobody can be asked where
  * the others are, but by a person. */
 static bool
-knows_nobody(struct host *h)
+knows_nobody_now(struct host *h)
 {
 	const struct known_managers *known = identity_managers(h->node);
 	const struct state *s = node_state(h->node);
@@ -348,6 +355,16 @@ knows_nobody(struct host *h)
 			return false;
 	}
 	return admin_leader(h->w) != NULL && admin_leader(h->w) != h;
+}
+
+static bool
+knows_nobody(struct host *h)
+{
+	if (!knows_nobody_now(h))
+		h->lost_us = 0;
+	else if (h->lost_us == 0)
+		h->lost_us = h->w->us;
+	return h->lost_us != 0 && h->w->us - h->lost_us > LOST_US;
 }
 
 static void

@@ -48,7 +48,7 @@ seen(struct world *w, const char *id)
 }
 
 /* Entries that may lie between a decision and the one that writes it. */
-#define IN_FLIGHT_MAX 32
+#define IN_FLIGHT_MAX 200
 
 /* I18, I22: where it was placed was a fit place then, as far as the leader
  * knew: what changed while its decision was on its way is put right by the

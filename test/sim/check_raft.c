@@ -78,7 +78,9 @@ raft_view_reset(struct world *w)
 	struct raft_log_view *view = w->raft_view;
 
 	mem_free(view->v);
-	*view = (struct raft_log_view){ 0 };
+	view->v = NULL;
+	view->count = view->cap = 0;
+	view->committed = view->leader_count = 0; /* ids stay who they are */
 	for (int i = 0; i < w->host_count; i++)
 		*w->hosts[i].view = (struct raft_view){ 0 };
 	w->seen_count = w->seen_applied = 0;
@@ -383,7 +385,7 @@ check_changes(struct host *h)
 				   "its term is committed",
 				   h->name);
 	}
-	if (open > 1)
+	if (open > 1 && raft_members(r)->count > 1)
 		world_fail(h->w, "%s has %d open changes of members", h->name,
 			   open);
 }

@@ -588,6 +588,23 @@ clients_forget(struct world *w)
 		w->clients[i].record = SIZE_MAX;
 }
 
+/* The cluster goes on from what s holds. */
+void
+clients_begin_with(struct world *w, const struct state *s)
+{
+	clients_forget(w);
+	for (int i = 0; i < SERVICES; i++) {
+		const struct service *found;
+		char name[16];
+
+		snprintf(name, sizeof(name), "s_%d", i);
+		found = state_service_named(s, name);
+		if (found != NULL)
+			check(str_to_u64(kvs_get(&found->spec.labels, "rev"),
+					 &w->history[i].first));
+	}
+}
+
 void
 clients_fini(struct world *w)
 {

@@ -474,7 +474,7 @@ make_node(struct host *h, const struct stored *stored)
 				 .locked = stored == NULL };
 
 	describe(h, &description, &addrs, v);
-	h->force_new = false;
+	h->force_new = h->force_new && stored == NULL;
 	return node_new(&c, host_now(h));
 }
 

@@ -110,6 +110,7 @@ plan_make(struct world *w, struct plan *p)
 		p->slack = 1 + dice(w, 30);
 	p->drift = dice(w, 4) == 0;
 	p->after_forming = dice(w, 3) != 0;
+	p->lose_majority = p->managers > 1 && dice(w, 25) == 0;
 }
 
 /* ---- faults -----------------------------------------------------------------

@@ -111,6 +111,56 @@ idle(struct world *w)
 				   IDLE_S);
 }
 
+/* ---- a majority that is lost for good ---------------------------------------
+ */
+
+static struct host *
+some_member(struct world *w)
+{
+	for (int i = 0; i < w->host_count; i++) {
+		struct host *h = &w->hosts[i];
+
+		if (h->node != NULL &&
+		    strcmp(node_swarm_state(h->node), "active/manager") == 0)
+			return h;
+	}
+	return NULL;
+}
+
+/* What the one that is left has is what there is from now on: entries that
+ * others had may be lost, so the histories begin anew. */
+static void
+force(struct world *w)
+{
+	struct host *left = some_member(w);
+	uint64_t until = w->us + FORMING_S * US_PER_S;
+
+	if (left == NULL)
+		return;
+	world_trace(w, "only %s is left of the managers", left->name);
+	for (int i = 0; i < w->host_count; i++) {
+		struct host *h = &w->hosts[i];
+
+		if (h == left || !admin_is_manager(h))
+			continue;
+		if (!h->off)
+			host_die(h);
+		h->gone = true;
+	}
+	host_disk_full(left, false);
+	host_continue(left);
+	host_crash(left);
+	raft_view_reset(w);
+	left->force_new = true;
+	host_start_later(left, 100);
+	while (!w->failed && admin_leader(w) != left && w->us < until)
+		world_run(w, w->us + LOOK_MS * US_PER_MS);
+	if (!w->failed && admin_leader(w) != left)
+		world_fail(w, "%s does not go on alone", left->name);
+	if (!w->failed)
+		clients_begin_with(w, node_state(left->node));
+}
+
 static void
 live(struct world *w)
 {
@@ -121,8 +171,11 @@ live(struct world *w)
 		world_run(w, w->us + w->plan.chaos_ms * US_PER_MS);
 	if (w->failed)
 		return;
-	faults_stop(w);
 	clients_stop(w);
+	w->calm = true;
+	if (w->plan.lose_majority)
+		force(w);
+	faults_stop(w);
 	wait_for_rest(w);
 	if (!w->failed && w->seed % 4 == 0)
 		idle(w);

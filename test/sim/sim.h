@@ -133,6 +133,7 @@ struct host {
 
 	bool doomed;	      /* it was told to leave */
 	uint64_t question;    /* of the operator's, on its way; 0: none */
+	uint64_t lost_us;     /* since when it knows no manager that is one */
 	uint64_t stranger_us; /* since when the cluster does not know it; 0 */
 
 	struct container *containers;
@@ -349,6 +350,7 @@ void clients_fini(struct world *w);
  * all is read yet. */
 bool clients_read_all(struct world *w);
 void clients_forget(struct world *w); /* the cluster is another one */
+void clients_begin_with(struct world *w, const struct state *s);
 
 enum op_kind { OP_READ = 1, OP_CREATE, OP_CAS, OP_REMOVE };
 /* FAILED: because of what the register held; VOID: it did nothing, whatever
@@ -385,6 +387,7 @@ void admin_root(struct world *w);
 void admin_lock(struct world *w);
 bool admin_may_lose(struct world *w, const struct host *h);
 bool admin_has_formed(struct world *w);
+bool admin_is_manager(const struct host *h); /* by its disk */
 /* Asks for what must be, so that the end can be judged. */
 void admin_finish(struct world *w);
 
