@@ -50,11 +50,27 @@ static const struct cluster_start fresh = {
 			    "0" },
 };
 
+/* What the node brings for it: random bytes, and a new root if one is wanted.
+ */
+static void
+update(struct world *w, const struct request *r, const struct update_wish *wish,
+       struct control_reply *reply)
+{
+	struct control_secrets secrets = { .cross_signed = "cross" };
+
+	if (wish->root != ROOT_AS_IS)
+		secrets.root = &fresh.root;
+	w->env.secrets = &secrets;
+	control_request(&w->env, r, reply);
+	w->env.secrets = NULL;
+}
+
 static void
 ask(struct world *w, const char *path, const char *body)
 {
 	struct control_reply reply = { 0 };
 	struct request r = { 0 };
+	struct update_wish wish;
 	struct err e;
 
 	check(request_route("POST", path, &w->arena, &r, &e) == 0);
@@ -62,8 +78,10 @@ ask(struct world *w, const char *path, const char *body)
 	r.body_len = strlen(body);
 	if (r.op == OP_SWARM_INIT)
 		control_init(&w->env, &r, &fresh, &reply);
-	else
+	else if (r.op != OP_SWARM_UPDATE)
 		control_request(&w->env, &r, &reply);
+	else if (control_update_read(&w->env, &r, &w->arena, &wish, &reply))
+		update(w, &r, &wish, &reply);
 	check(reply.status >= 200 && reply.status < 600);
 	check(reply.propose == (reply.status < 300));
 	check(reply.status < 400 || reply.body.p[0] == '{');
