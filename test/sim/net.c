@@ -11,7 +11,7 @@
 #include "core/base/mem.h"
 #include "core/base/str.h"
 #include "core/node/message.h"
-#include "test/sim/sim.h"
+#include "test/sim/net_impl.h"
 
 #define CONNECT_MS 3000
 #define SHAKE_MS 5000
@@ -20,50 +20,14 @@
 #define ANONYMOUS_MS 30000
 #define ANONYMOUS_BYTES 65536
 
-struct frame {
-	struct list link;
-	uint64_t at_us;
-	bool is_up, is_end; /* the first, the last */
-	size_t len;
-	char bytes[];
-};
-
-struct side {
-	struct host *host;
-	uint64_t daemon;
-	uint64_t id;	/* of the link; 0: it was never told of it */
-	struct list in; /* frames for this side */
-	uint64_t in_until_us, in_bytes;
-	bool up;	     /* LINK_UP was told */
-	bool closed;	     /* it takes nothing any more */
-	bool told;	     /* LINK_DOWN was told, or is not to be */
-	uint64_t give_up_us; /* the other end is gone; 0: it is not */
-	char err[96];
-	bool refused;
-};
-
-struct wire {
-	struct list link;
-	struct world *w;
-	struct side side[2];	  /* who dialled; who was dialled */
-	struct link_peer peer[2]; /* as seen by each side */
-	char root[CERT_PEM_MAX];
-	char pin[64];
-	char ip[2][40];
-	bool established;
-	int waits;	    /* dues that will look at it: it lives until then */
-	struct certs shown; /* the dialler's chain, at that time */
-	struct certs roots;
-};
-
-static struct side *
-other(struct wire *x, struct side *s)
+struct side *
+wire_other(struct wire *x, struct side *s)
 {
 	return s == &x->side[0] ? &x->side[1] : &x->side[0];
 }
 
-static bool
-is_alive(const struct side *s)
+bool
+side_is_alive(const struct side *s)
 {
 	return s->host->node != NULL && s->host->daemon == s->daemon;
 }
@@ -75,8 +39,8 @@ net_init(struct world *w)
 	list_init(&w->packets);
 }
 
-static void
-drop_frames(struct side *s)
+void
+side_drop_frames(struct side *s)
 {
 	while (!list_empty(&s->in)) {
 		struct frame *f = container_of(s->in.next, struct frame, link);
@@ -87,11 +51,11 @@ drop_frames(struct side *s)
 	s->in_bytes = 0;
 }
 
-static void
+void
 wire_free(struct wire *x)
 {
-	drop_frames(&x->side[0]);
-	drop_frames(&x->side[1]);
+	side_drop_frames(&x->side[0]);
+	side_drop_frames(&x->side[1]);
 	list_remove(&x->link);
 	mem_free(x);
 }
@@ -103,8 +67,8 @@ net_fini(struct world *w)
 		wire_free(container_of(w->wires.next, struct wire, link));
 }
 
-static bool
-is_over(const struct wire *x)
+bool
+wire_is_over(const struct wire *x)
 {
 	for (int i = 0; i < 2; i++)
 		if (!x->side[i].closed || !x->side[i].told)
@@ -112,7 +76,7 @@ is_over(const struct wire *x)
 	return x->waits == 0;
 }
 
-static void
+void
 wire_at(struct wire *x, struct host *h, uint64_t at_us, due_fn fn, uint64_t arg)
 {
 	x->waits++;
@@ -120,12 +84,12 @@ wire_at(struct wire *x, struct host *h, uint64_t at_us, due_fn fn, uint64_t arg)
 }
 
 /* Every due that looks at a wire ends with this. */
-static void
+void
 wire_done(struct wire *x)
 {
 	check(x->waits > 0);
 	x->waits--;
-	if (is_over(x))
+	if (wire_is_over(x))
 		wire_free(x);
 }
 
@@ -182,7 +146,7 @@ give(struct side *s, const struct link_report *r)
 {
 	struct event ev = { .type = EVENT_LINK, .link = r };
 
-	if (is_alive(s))
+	if (side_is_alive(s))
 		host_give(s->host, &ev);
 }
 
@@ -207,13 +171,13 @@ on_down(struct world *w, void *ctx, uint64_t arg)
 }
 
 /* The socket is closed on this side; the daemon is told a moment later. */
-static void
+void
 side_close(struct wire *x, struct side *s, uint64_t after_us, const char *why)
 {
 	if (s->closed)
 		return;
 	s->closed = true;
-	drop_frames(s);
+	side_drop_frames(s);
 	snprintf(s->err, sizeof(s->err), "The link is down: %s.", why);
 	world_trace(x->w, "link %s-%s: %s's end is down: %s",
 		    x->side[0].host->name, x->side[1].host->name, s->host->name,
@@ -242,20 +206,20 @@ on_lost(struct world *w, void *ctx, uint64_t arg)
 	wire_done(x);
 }
 
-static uint64_t
-patience_us(struct world *w)
+uint64_t
+net_patience_us(struct world *w)
 {
 	return (GIVE_UP_MS + dice(w, GIVE_UP_MORE_MS)) * US_PER_MS;
 }
 
-static void
-lose(struct wire *x, struct side *s, uint64_t after_us)
+void
+side_lose(struct wire *x, struct side *s, uint64_t after_us)
 {
 	struct world *w = x->w;
 
 	if (s->closed || s->give_up_us != 0)
 		return;
-	s->give_up_us = w->us + patience_us(w);
+	s->give_up_us = w->us + net_patience_us(w);
 	wire_at(x, s->host, w->us + after_us, on_lost,
 		(uint64_t)(s == &x->side[1]));
 }
@@ -275,15 +239,15 @@ give_up_frame(struct wire *x, struct side *s)
 	give(s, &r);
 }
 
-static void
-on_frame(struct world *w, void *ctx, uint64_t arg)
+void
+wire_on_frame(struct world *w, void *ctx, uint64_t arg)
 {
 	struct wire *x = ctx;
 	struct side *s = &x->side[arg];
 	struct frame *f;
 
 	if (s->closed || list_empty(&s->in) ||
-	    !net_path(w, other(x, s)->host, s->host)) {
+	    !net_path(w, wire_other(x, s)->host, s->host)) {
 		wire_done(x); /* cut: it waits (net_cut() looks at it again) */
 		return;
 	}
@@ -320,7 +284,7 @@ frame_add(struct wire *x, struct side *to, const void *p, size_t len)
 		memcpy(f->bytes, p, len);
 	to->in_bytes += len;
 	list_append(&to->in, &f->link);
-	wire_at(x, to->host, at, on_frame, (uint64_t)(to == &x->side[1]));
+	wire_at(x, to->host, at, wire_on_frame, (uint64_t)(to == &x->side[1]));
 	return f;
 }
 
@@ -346,7 +310,7 @@ on_anonymous_timeout(struct world *w, void *ctx, uint64_t arg)
 	(void)w, (void)arg;
 	if (!x->side[1].closed) {
 		side_close(x, &x->side[1], 0, "it showed no certificate");
-		lose(x, &x->side[0], net_latency_us(x->w));
+		side_lose(x, &x->side[0], net_latency_us(x->w));
 	}
 	wire_done(x);
 }
@@ -409,10 +373,10 @@ on_shake(struct world *w, void *ctx, uint64_t arg)
 	const char *why;
 
 	(void)arg;
-	if (x->side[0].closed || !is_alive(&x->side[0]) ||
+	if (x->side[0].closed || !side_is_alive(&x->side[0]) ||
 	    !both_ways(w, x->side[0].host, in->host)) {
 		in->closed = in->told = true; /* and who dials gives up alone */
-	} else if (!is_alive(in) || !in->host->identity.is_set) {
+	} else if (!side_is_alive(in) || !in->host->identity.is_set) {
 		refuse(x, "the other end closed it");
 	} else {
 		why = shake(x);
@@ -552,7 +516,7 @@ order_send(struct host *h, const struct link_order *o)
 	if (o->len == 0 || o->len > LINK_MESSAGE_MAX)
 		world_fail(h->w, "%s sends %llu bytes", h->name,
 			   (unsigned long long)o->len);
-	to = other(x, s);
+	to = wire_other(x, s);
 	trace_message(h, to->host, o);
 	if (x->peer[1].trust == LINK_ANONYMOUS && s == &x->side[0] &&
 	    o->len > ANONYMOUS_BYTES)
@@ -560,7 +524,7 @@ order_send(struct host *h, const struct link_order *o)
 			   "the message is too long for one who "
 			   "shows no certificate");
 	else if (to->closed)
-		lose(x, s, net_latency_us(h->w));
+		side_lose(x, s, net_latency_us(h->w));
 	else if (to->in_bytes + o->len > LINK_BACKLOG_MAX)
 		side_close(x, s, 0, "more than 64 MiB wait to be sent");
 	else
@@ -575,11 +539,11 @@ order_close(struct host *h, const struct link_order *o)
 
 	if (x == NULL || s->closed)
 		return;
-	to = other(x, s);
+	to = wire_other(x, s);
 	if (!to->closed && x->established) {
 		frame_add(x, to, NULL, 0)->is_end = true;
 		/* If the end never arrives. */
-		lose(x, to, to->in_until_us - h->w->us + US_PER_S);
+		side_lose(x, to, to->in_until_us - h->w->us + US_PER_S);
 	}
 	side_close(x, s, dice(h->w, 1000) * US_PER_MS, "this node closed it");
 }
@@ -634,178 +598,5 @@ net_order(struct host *h, const struct link_order *o)
 	case LINK_LISTEN:
 		order_listen(h, o->addr);
 		return;
-	}
-}
-
-/* ---- faults
- * ------------------------------------------------------------------------ */
-
-/* Of what was on its way to the others a part may still arrive. */
-static void
-cut_short(struct world *w, struct side *to)
-{
-	size_t count = 0, keep;
-
-	list_each (it, &to->in)
-		count++;
-	keep = dice(w, count + 1);
-	while (count > keep) {
-		struct frame *f = container_of(to->in.prev, struct frame, link);
-
-		to->in_bytes -= f->len;
-		list_remove(&f->link);
-		mem_free(f);
-		count--;
-	}
-}
-
-/* This side is gone, without a word to its own daemon. */
-static void
-vanish(struct wire *x, struct side *s)
-{
-	struct side *to = other(x, s);
-
-	s->closed = s->told = true;
-	drop_frames(s);
-	if (to->closed)
-		return;
-	cut_short(x->w, to);
-	/* After all that still arrives. */
-	lose(x, to,
-	     max_u64(to->in_until_us, x->w->us) - x->w->us +
-		     net_latency_us(x->w));
-}
-
-void
-net_daemon_died(struct host *h)
-{
-	h->listening = false;
-	h->port = h->gossip_port = 0;
-	h->identity.is_set = false;
-	list_each_safe (it, tmp, &h->w->wires) {
-		struct wire *x = container_of(it, struct wire, link);
-
-		for (int i = 0; i < 2; i++)
-			if (x->side[i].host == h && !x->side[i].closed)
-				vanish(x, &x->side[i]);
-		if (is_over(x))
-			wire_free(x);
-	}
-}
-
-void
-net_forget(struct host *h)
-{
-	list_each (it, &h->w->wires) {
-		struct wire *x = container_of(it, struct wire, link);
-
-		for (int i = 0; i < 2; i++) {
-			struct side *s = &x->side[i];
-
-			if (s->host != h || s->closed || s->daemon != h->daemon)
-				continue;
-			side_close(x, s, 0, "this node has left the cluster");
-			lose(x, other(x, s), net_latency_us(h->w));
-		}
-	}
-}
-
-/* What was sent to the old address is for nobody. */
-void
-net_moved(struct host *h)
-{
-	list_each (it, &h->w->wires) {
-		struct wire *x = container_of(it, struct wire, link);
-
-		for (int i = 0; i < 2; i++)
-			if (x->side[i].host == h &&
-			    x->side[0].host != x->side[1].host &&
-			    x->established) {
-				drop_frames(&x->side[0]);
-				drop_frames(&x->side[1]);
-				lose(x, &x->side[0], dice(h->w, 8 * US_PER_S));
-				lose(x, &x->side[1], dice(h->w, 8 * US_PER_S));
-			}
-	}
-}
-
-void
-net_break_one(struct world *w)
-{
-	size_t count = 0, pick;
-
-	list_each (it, &w->wires)
-		count += container_of(it, struct wire, link)->established;
-	if (count == 0)
-		return;
-	pick = dice(w, count);
-	list_each (it, &w->wires) {
-		struct wire *x = container_of(it, struct wire, link);
-
-		if (!x->established || pick-- > 0)
-			continue;
-		cut_short(w, &x->side[0]);
-		cut_short(w, &x->side[1]);
-		lose(x, &x->side[0], dice(w, 3 * US_PER_S));
-		lose(x, &x->side[1], dice(w, 3 * US_PER_S));
-		return;
-	}
-}
-
-/* Long after a cut that lasts: arg is from, to and the time of the cut. */
-static void
-on_patience(struct world *w, void *ctx, uint64_t arg)
-{
-	struct wire *x = ctx;
-	struct side *s = &x->side[arg & 1];
-	int a = x->side[0].host->index, b = x->side[1].host->index;
-	uint64_t began = arg >> 1;
-	bool lasts = (w->cut[a][b] && w->cut_since_us[a][b] <= began) ||
-		     (w->cut[b][a] && w->cut_since_us[b][a] <= began);
-
-	if (lasts)
-		side_close(x, s, 0, "the other end does not answer");
-	wire_done(x);
-}
-
-/* What waits goes on: not at once, as TCP tries less and less often. */
-static void
-go_on(struct wire *x, struct side *to)
-{
-	struct world *w = x->w;
-	uint64_t at = w->us + net_latency_us(w) + dice(w, US_PER_S);
-
-	list_each (it, &to->in) {
-		struct frame *f = container_of(it, struct frame, link);
-
-		f->at_us = max_u64(f->at_us, at);
-		to->in_until_us = max_u64(to->in_until_us, f->at_us);
-		wire_at(x, to->host, f->at_us, on_frame,
-			(uint64_t)(to == &x->side[1]));
-	}
-}
-
-void
-net_cut(struct world *w, int from, int to, bool cut)
-{
-	if (from == to || (w->cut[from][to] != 0) == cut)
-		return;
-	w->cut[from][to] = cut;
-	w->cut_since_us[from][to] = w->us;
-	list_each (it, &w->wires) {
-		struct wire *x = container_of(it, struct wire, link);
-
-		for (uint64_t i = 0; i < 2; i++) {
-			struct side *s = &x->side[i];
-			int here = s->host->index;
-			int there = other(x, s)->host->index;
-
-			if (!cut && here == to && there == from)
-				go_on(x, s);
-			if (cut && ((here == to && there == from) ||
-				    (here == from && there == to)))
-				wire_at(x, s->host, w->us + patience_us(w),
-					on_patience, w->us << 1 | i);
-		}
 	}
 }
