@@ -5,7 +5,6 @@
  */
 #include "core/node/consensus.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "core/base/check.h"

@@ -5,7 +5,6 @@
  * that is to go hands over first, and the next one removes it.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/mem.h"

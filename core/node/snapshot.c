@@ -19,9 +19,8 @@
 #define PIECE_BYTES 262144
 #define RECORD_HEAD 5
 #define RECORD_BYTES_MAX 16777216
-#define ENTRY 255	       /* kind */
-#define ENTRY_HEAD 9	       /* its term, its kind */
-#define SNAPSHOT_SOURCES_MAX 8 /* others that fetch one at a time */
+#define ENTRY 255    /* kind */
+#define ENTRY_HEAD 9 /* its term, its kind */
 
 /* ---- sending ------------------------------------------------------------
  */
